@@ -1,0 +1,66 @@
+"""gpunet: multi-layer perceptrons written from scratch, on NVIDIA GPUs and CPUs.
+
+Names are imported when first used, so that ``import gpunet`` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from gpunet import datasets
+    from gpunet.backends import Backend, available_devices, get_backend
+    from gpunet.errors import GpunetError
+    from gpunet.nn.model_file import load
+    from gpunet.nn.network import Network
+    from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
+    from gpunet.parity.gradient_check import gradient_check
+    from gpunet.training import Callback, Checkpoint, EarlyStopping, History, fit
+
+_HOMES = {
+    "gpunet.backends": ("Backend", "available_devices", "get_backend"),
+    "gpunet.errors": ("GpunetError",),
+    "gpunet.nn.model_file": ("load",),
+    "gpunet.nn.network": ("Network",),
+    "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
+    "gpunet.parity.gradient_check": ("gradient_check",),
+    "gpunet.training": ("Callback", "Checkpoint", "EarlyStopping", "History", "fit"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Backend",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "GpunetError",
+    "History",
+    "Network",
+    "RMSProp",
+    "available_devices",
+    "datasets",
+    "fit",
+    "get_backend",
+    "gradient_check",
+    "load",
+    "schedules",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return import_module("gpunet.datasets")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'gpunet' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

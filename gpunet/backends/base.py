@@ -1,0 +1,100 @@
+"""The verbs that model code may use on arrays: all that a new kind of device has to provide."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from gpunet.backends.expression import Formula
+
+Array = Any  # an array of the backend's own kind
+Kernel = Callable[..., None]  # kernel(*arguments, out=array or tuple of arrays)
+
+
+class Backend(ABC):
+    """Where arrays live, and how work runs on them.
+
+    Attributes:
+        xp: The array namespace (numpy, cupy, array_api_strict, ...).
+        name: "numpy", "cupy", or the namespace's name.
+        device: "cpu" or "cuda:N".
+        reason: Why this device was chosen, for people; "" where there was no choice.
+    """
+
+    xp: Any
+    name: str
+    device: str = "cpu"
+    reason: str = ""
+
+    @abstractmethod
+    def array(self, host: Any, dtype: DTypeLike) -> Array:
+        """Copy ``host`` (anything numpy.asarray takes) into a new array of ``dtype``."""
+
+    def share(self, host: NDArray) -> Array:
+        """Return ``host`` as an array of this backend that is only read; a copy if need be."""
+        return self.array(host, host.dtype)
+
+    @abstractmethod
+    def to_numpy(self, x: Array) -> NDArray:
+        """Copy ``x`` into a new NumPy array; waits until it has been computed."""
+
+    @abstractmethod
+    def owns(self, x: Any) -> bool:
+        """Return whether ``x`` is an array of this backend."""
+
+    @abstractmethod
+    def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """Return a new C-ordered array of zeros."""
+
+    @abstractmethod
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """Return a view of the contiguous array ``x`` in another shape."""
+
+    @abstractmethod
+    def assign(self, out: Array, value: Array | NDArray) -> None:
+        """Copy ``value`` (a host array or one of this backend's) into ``out``, same shape."""
+
+    @abstractmethod
+    def take(self, X: Array, rows: Array | slice, scale: float, out: Array) -> None:
+        """Gather and scale in one go: ``out = scale * X[rows]``, in the precision of ``out``.
+
+        X is (n, m), floats or uint8; ``rows`` is a slice or an integer array (k,) whose values
+        the caller has checked (a GPU would wrap wrong ones silently); ``out`` is (k, m) floats.
+        """
+
+    @abstractmethod
+    def matmul(self, A: Array, B: Array, out: Array) -> None:
+        """``out = A @ B`` for 2-D arrays; a transposed view is not copied. ``out`` is C-ordered."""
+
+    @abstractmethod
+    def sum(self, x: Array, axis: int, out: Array) -> None:
+        """Sum the (n, m) array along ``axis`` (0 or 1) into the vector ``out``.
+
+        The order of the additions is fixed: the same input gives the same bits.
+        """
+
+    @abstractmethod
+    def kernel(self, formula: Formula) -> Kernel:
+        """Return ``run(*arguments, out=...)`` which computes the formula into ``out``.
+
+        Arguments are this backend's arrays, (n, m), (n, 1), (1, m), (m,) for a row, or all (n,);
+        or Python numbers. ``out`` is an array, or a tuple of them if the formula returns several;
+        each may be one of the arguments, but must not overlap them otherwise.
+        """
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Wait until everything submitted has run."""
+
+    def describe(self) -> str:
+        """Return one line for people: the device and the library that computes."""
+        return f"{self.device} ({self.name})"
+
+
+def as_host(host: Any, dtype: DTypeLike) -> NDArray:
+    """Return ``host`` as a new C-ordered NumPy array of ``dtype``."""
+    return np.array(host, dtype=dtype, order="C", copy=True)

@@ -1,0 +1,185 @@
+"""An expression graph as the source text of one CUDA kernel.
+
+The text uses nothing that a plain C++ compiler with a few lines of shim would not take, so the
+very kernels that run on a GPU also run, on a CPU, in the tests.
+
+Every array comes with two strides (in elements, 0 where it is broadcast). A formula without row
+reductions runs one thread per element. One with reductions runs one thread per row, which walks
+the row once for each reduction and once for the outputs: a fixed order, so that the same input
+gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gpunet.backends.call import Call
+from gpunet.backends.expression import BOOL, FLOAT, REDUCTIONS, UINT32, UINT64, Graph, Node
+
+C_TYPES = {
+    "float32": "float",
+    "float64": "double",
+    BOOL: "bool",
+    UINT32: "unsigned int",
+    UINT64: "unsigned long long",
+}
+
+# fmax and fmin would swallow a NaN; NumPy's maximum and minimum pass it on, and so do these.
+PREAMBLE = """\
+typedef long long index;
+template <typename T> __device__ T maximum(T x, T y) { return (x != x || x > y) ? x : y; }
+template <typename T> __device__ T minimum(T x, T y) { return (x != x || x < y) ? x : y; }
+template <typename T> __device__ T sign(T x) { return x != x ? x : T((x > 0) - (x < 0)); }
+"""
+
+INFIX = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "greater": ">",
+    "greater_equal": ">=",
+    "less": "<",
+    "less_equal": "<=",
+    "equal": "==",
+    "bitwise_xor": "^",
+    "bitwise_and": "&",
+    "bitwise_right_shift": ">>",
+}
+
+
+def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:
+    """Return the text of an ``extern "C"`` kernel that computes ``graph``.
+
+    Its parameters are ``rows, columns``, then for each argument a pointer and two strides (or a
+    number), then the same for each output.
+    """
+    return _Writer(graph, call, name).source()
+
+
+def needs_row_threads(graph: Graph) -> bool:
+    """Return whether the kernel wants one thread per row rather than one per element."""
+    return bool(graph.reductions)
+
+
+class _Writer:
+    def __init__(self, graph: Graph, call: Call, name: str) -> None:
+        self.graph, self.call, self.name = graph, call, name
+        self.names = {node: f"v{number}" for number, node in enumerate(graph.nodes)}
+
+    def source(self) -> str:
+        body = self._per_row() if needs_row_threads(self.graph) else self._per_element()
+        return (
+            f"{PREAMBLE}\n"
+            f'extern "C" __global__ void {self.name}({", ".join(self._parameters())})\n'
+            "{\n"
+            "    const index first = (index)blockIdx.x * blockDim.x + threadIdx.x;\n"
+            "    const index step = (index)gridDim.x * blockDim.x;\n"
+            f"{body}"
+            "}\n"
+        )
+
+    def _parameters(self) -> list[str]:
+        parameters = ["index rows", "index columns"]
+        for i, node in enumerate(self.graph.arguments):
+            c_type = self._c_type(node)
+            if i in self.call.numbers:
+                parameters.append(f"{c_type} a{i}")
+            else:
+                parameters.append(f"const {c_type}* a{i}, index a{i}_r, index a{i}_c")
+        for j, node in enumerate(self.graph.outputs):
+            parameters.append(f"{self._c_type(node)}* o{j}, index o{j}_r, index o{j}_c")
+        return parameters
+
+    def _per_element(self) -> str:
+        return (
+            "    for (index i = first; i < rows * columns; i += step) {\n"
+            "        const index r = i / columns, c = i % columns;\n"
+            f"{self._statements(self.graph.nodes, '        ')}"
+            f"{self._stores([True] * len(self.graph.outputs), '        ')}"
+            "    }\n"
+        )
+
+    def _per_row(self) -> str:
+        """Values that are the same along a row are computed once, between the loops over it."""
+        text = "    for (index r = first; r < rows; r += step) {\n"
+        for node in self.graph.nodes:
+            if node.op in REDUCTIONS:
+                text += self._reduction(node)
+            elif not node.by_column:
+                text += self._statements([node], "        ")
+        along_row = [by_column for _, by_column in self.call.outputs_vary]
+        if any(along_row):
+            text += "        for (index c = 0; c < columns; ++c) {\n"
+            text += self._loop_body(self.graph.outputs)
+            text += self._stores(along_row, "            ")
+            text += "        }\n"
+        once = self._stores([not along for along in along_row], "        ")
+        return text + once.replace(" + c * ", " + 0 * ") + "    }\n"
+
+    def _reduction(self, node: Node) -> str:
+        name, x = self.names[node], node.inputs[0]
+        # The row's first element starts the reduction, so no neutral element is needed.
+        value = self._operand(x, node)
+        update = f"{name} + {value}" if node.op == "sum" else f"maximum({name}, {value})"
+        return (
+            f"        {self._c_type(node)} {name} = 0;\n"
+            "        for (index c = 0; c < columns; ++c) {\n"
+            f"{self._loop_body([x])}"
+            f"            {name} = c == 0 ? {value} : {update};\n"
+            "        }\n"
+        )
+
+    def _loop_body(self, wanted: Iterable[Node]) -> str:
+        """Return the statements, inside a loop over c, that ``wanted`` needs."""
+        needed: set[Node] = set()
+        todo = [node for node in wanted if node.by_column]
+        while todo:
+            node = todo.pop()
+            if node not in needed:
+                needed.add(node)
+                todo += [child for child in node.inputs if child.by_column]
+        return self._statements([n for n in self.graph.nodes if n in needed], "            ")
+
+    def _statements(self, nodes: list[Node], indent: str) -> str:
+        return "".join(
+            f"{indent}const {self._c_type(node)} {self.names[node]} = {self._expression(node)};\n"
+            for node in nodes
+            if node.op != "constant"
+        )
+
+    def _stores(self, wanted: list[bool], indent: str) -> str:
+        return "".join(
+            f"{indent}o{j}[r * o{j}_r + c * o{j}_c] = {self._operand(node, node)};\n"
+            for j, node in enumerate(self.graph.outputs)
+            if wanted[j]
+        )
+
+    def _expression(self, node: Node) -> str:
+        if node.op == "argument":
+            i = node.value
+            if i in self.call.numbers:
+                return f"a{i}"
+            column = f" + c * a{i}_c" if node.by_column else ""
+            return f"a{i}[r * a{i}_r{column}]"
+        # A constant takes the type of what it meets, as Python numbers do in NumPy.
+        partner = next((n for n in reversed(node.inputs) if n.op != "constant"), node)
+        x = [self._operand(child, partner) for child in node.inputs]
+        if node.op in INFIX:
+            return f"{x[0]} {INFIX[node.op]} {x[1]}"
+        if node.op == "negative":
+            return f"-{x[0]}"
+        if node.op == "where":
+            result = [self._operand(child, node) for child in node.inputs[1:]]
+            return f"{x[0]} ? {result[0]} : {result[1]}"
+        if node.op == "astype":
+            return f"({self._c_type(node)}){x[0]}"
+        return f"{'fabs' if node.op == 'abs' else node.op}({', '.join(x)})"
+
+    def _operand(self, node: Node, partner: Node) -> str:
+        if node.op == "constant":
+            return f"({self._c_type(partner)})({node.value!r})"
+        return self.names[node]
+
+    def _c_type(self, node: Node) -> str:
+        return C_TYPES[self.call.precision if node.dtype == FLOAT else node.dtype]

@@ -1,0 +1,176 @@
+"""NVIDIA GPUs, through CuPy: one generated CUDA kernel for each formula, products by cuBLAS.
+
+Only this module imports cupy, and only when a GPU is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cupy
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from gpunet.backends.base import Array, Backend, Kernel, as_host
+from gpunet.backends.call import Call, as_table
+from gpunet.backends.cuda_source import cuda_source, needs_row_threads
+from gpunet.backends.expression import Formula, trace
+
+THREADS = 256
+# Enough blocks to fill any GPU; the kernels step through what is left.
+MOST_BLOCKS = 4096
+# Without fused multiply-adds the GPU rounds sums and products exactly as NumPy does, and these
+# kernels are bound by memory, not by arithmetic.
+OPTIONS = ("--std=c++17", "--fmad=false")
+
+GATHER = """
+extern "C" __global__ void gather(
+    long long rows, long long columns, const {source}* X, long long X_r, const long long* chosen,
+    long long start, {target} scale, {target}* out)
+{{
+    const long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long i = first; i < rows * columns; i += step) {{
+        const long long r = i / columns, c = i % columns;
+        const long long from = chosen ? chosen[r] : start + r;
+        out[i] = scale * ({target})X[from * X_r + c];
+    }}
+}}
+"""
+
+
+class CupyBackend(Backend):
+    """Runs on one GPU. Work is queued on the device; only to_numpy and synchronize wait."""
+
+    xp: Any = cupy
+    name = "cupy"
+
+    def __init__(self, number: int = 0, reason: str = "") -> None:
+        self.device = f"cuda:{number}"
+        self.reason = reason
+        self._device = cupy.cuda.Device(number)
+        self._ones: dict[Any, Array] = {}
+        self._gathers: dict[tuple[str, str], Any] = {}
+
+    def array(self, host: Any, dtype: DTypeLike) -> Array:
+        """Copy ``host`` to the device."""
+        with self._device:
+            return cupy.array(as_host(host, dtype))
+
+    def to_numpy(self, x: Array) -> NDArray:
+        """Copy ``x`` to the host; waits for it."""
+        with self._device:
+            host: NDArray = cupy.asnumpy(x)
+            return host
+
+    def owns(self, x: Any) -> bool:
+        """Return whether ``x`` is a CuPy array."""
+        return isinstance(x, cupy.ndarray)
+
+    def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """Return a new array of zeros."""
+        with self._device:
+            return cupy.zeros(shape, dtype)
+
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """Return a view in another shape."""
+        return x.reshape(shape)
+
+    def assign(self, out: Array, value: Array | NDArray) -> None:
+        """Copy ``value`` into ``out``."""
+        with self._device:
+            if isinstance(value, np.ndarray):
+                out.set(np.ascontiguousarray(value, dtype=out.dtype))
+            else:
+                cupy.copyto(out, value)
+
+    def take(self, X: Array, rows: Array | slice, scale: float, out: Array) -> None:
+        """Gather and scale in one kernel: ``out = scale * X[rows]``."""
+        chosen, start = (0, rows.start or 0) if isinstance(rows, slice) else (rows, 0)
+        source, target = X.dtype.name, out.dtype.name
+        gather = self._gathers.get((source, target))
+        if gather is None:
+            c_types = {"uint8": "unsigned char", "float32": "float", "float64": "double"}
+            text = GATHER.format(source=c_types[source], target=c_types[target])
+            gather = self._gathers[source, target] = cupy.RawKernel(text, "gather", OPTIONS)
+        count, columns = out.shape
+        arguments = (
+            *(np.int64(count), np.int64(columns), X, np.int64(X.strides[0] // X.itemsize)),
+            *(np.uint64(0) if isinstance(chosen, int) else chosen, np.int64(start)),
+            *(out.dtype.type(scale), out),
+        )
+        self._launch(gather, count * columns, arguments)
+
+    def matmul(self, A: Array, B: Array, out: Array) -> None:
+        """``out = A @ B``, by cuBLAS."""
+        with self._device:
+            cupy.matmul(A, B, out=out)
+
+    def sum(self, x: Array, axis: int, out: Array) -> None:
+        """Sum along ``axis``; down the columns as a product with ones, along rows by CuPy."""
+        with self._device:
+            if axis == 1:
+                cupy.sum(x, axis=1, out=out)
+                return
+            ones = self._ones.get(x.dtype)
+            if ones is None or ones.size < len(x):
+                ones = self._ones[x.dtype] = cupy.ones(len(x), x.dtype)
+            # As 1-row tables: one gemm, and `out` is written in place.
+            cupy.matmul(ones[None, : len(x)], x, out=out[None, :])
+
+    def kernel(self, formula: Formula) -> Kernel:
+        """Return the formula as one CUDA kernel, compiled at first sight of new types."""
+        calls: dict[Any, tuple[Any, bool]] = {}
+
+        def run(*arguments: Any, out: Array | tuple[Array, ...]) -> None:
+            outs = out if isinstance(out, tuple) else (out,)
+            call = Call.of(arguments, outs)
+            key = (call.arguments, call.outputs_vary, call.precision, call.numbers)
+            if key not in calls:
+                graph = trace(formula, call.arguments)
+                kernel = cupy.RawKernel(cuda_source(graph, call), "formula", OPTIONS)
+                calls[key] = kernel, needs_row_threads(graph)
+            kernel, by_row = calls[key]
+            number = np.dtype(call.precision).type
+            parameters: list[Any] = [np.int64(call.rows), np.int64(call.columns)]
+            for a in (*arguments, *outs):
+                if hasattr(a, "shape"):
+                    parameters += [a, *strides(a, call)]
+                else:
+                    parameters.append(number(a))
+            work = call.rows if by_row else call.rows * call.columns
+            self._launch(kernel, work, tuple(parameters))
+
+        return run
+
+    def _launch(self, kernel: Any, work: int, arguments: tuple[Any, ...]) -> None:
+        blocks = min(MOST_BLOCKS, -(-work // THREADS))
+        with self._device:
+            kernel((blocks,), (THREADS,), arguments)
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        with self._device:
+            cupy.cuda.get_current_stream().synchronize()
+
+    def describe(self) -> str:
+        """Return "cuda:N (the GPU's name, CuPy X.Y)"."""
+        properties = cupy.cuda.runtime.getDeviceProperties(self._device.id)
+        return f"{self.device} ({properties['name'].decode()}, CuPy {cupy.__version__})"
+
+
+def strides(array: Any, call: Call) -> tuple[np.int64, np.int64]:
+    """Return an array's (row, column) strides in elements, 0 along an axis it is broadcast on."""
+    rows, columns = as_table(array.shape, call.flat)
+    if array.ndim == 2:
+        by_row, by_column = (s // array.itemsize for s in array.strides)
+    else:
+        by_row, by_column = (1, 0) if call.flat else (0, 1)
+        if array.ndim == 1:
+            by_row, by_column = (
+                x * array.strides[0] // array.itemsize for x in (by_row, by_column)
+            )
+    return (
+        np.int64(by_row if rows == call.rows and rows > 1 else 0),
+        np.int64(by_column if columns == call.columns and columns > 1 else 0),
+    )

@@ -1,0 +1,211 @@
+"""An expression graph as a sequence of NumPy ufunc calls that allocate nothing.
+
+The rows are worked through in blocks small enough to stay in the cache; intermediate results live
+in a few scratch blocks that all programs of a backend share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet.backends.call import Call
+from gpunet.backends.expression import REDUCTIONS, Graph, Node
+
+# Elements of a scratch block: 64 kB of float32, so that a few of them fit into a core's L2 cache.
+BLOCK = 16 * 1024
+
+UFUNCS = {
+    name: getattr(np, name)
+    for name in (
+        *("add", "subtract", "multiply", "divide", "negative", "sqrt", "sign"),
+        *("exp", "expm1", "log", "log1p", "tanh", "maximum", "minimum"),
+        *("greater", "greater_equal", "less", "less_equal", "equal"),
+        *("bitwise_xor", "bitwise_and"),
+    )
+} | {"abs": np.absolute, "bitwise_right_shift": np.right_shift}
+
+
+def _copy(x: Any, out: NDArray) -> None:
+    np.copyto(out, x, casting="unsafe")
+
+
+def _where(condition: NDArray, x: Any, y: Any, out: NDArray) -> None:
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+
+
+def _row_max(x: NDArray, out: NDArray) -> None:
+    np.maximum.reduce(x, axis=-1, keepdims=True, out=out)
+
+
+def _row_sum(x: NDArray, out: NDArray) -> None:
+    np.add.reduce(x, axis=-1, keepdims=True, out=out)
+
+
+CALLS: dict[str, Callable[..., Any]] = UFUNCS | {
+    "copy": _copy,
+    "astype": _copy,
+    "where": _where,
+    "max": _row_max,
+    "sum": _row_sum,
+}
+
+
+class Scratch:
+    """The scratch blocks of a backend: block ``i`` of a type always has the same memory."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[np.dtype, int], NDArray] = {}
+
+    def block(self, dtype: np.dtype, index: int, shape: tuple[int, ...]) -> NDArray:
+        """Return block ``index`` of ``dtype``, seen as ``shape``."""
+        size = int(np.prod(shape))
+        block = self._blocks.get((dtype, index))
+        if block is None or block.size < size:
+            block = self._blocks[dtype, index] = np.empty(max(size, BLOCK), dtype)
+        return block[:size].reshape(shape)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One call: ``call(*values[inputs], out=values[out])``."""
+
+    call: Callable[..., Any]
+    inputs: tuple[int, ...]
+    out: int
+
+
+class Program:
+    """A graph compiled for one combination of argument shapes and types.
+
+    Values are numbered: the arguments first, then the outputs, the constants, the registers.
+    """
+
+    def __init__(self, graph: Graph, call: Call, scratch: Scratch) -> None:
+        self._call, self._scratch = call, scratch
+        self._rows = call.rows
+        self._rows_per_block = max(1, BLOCK // call.columns)
+        self._sliced = [node.value for node in graph.arguments if node.by_row]
+        self._arguments, self._outputs = len(graph.arguments), len(graph.outputs)
+        self._constants: list[Any] = []
+        self._registers: list[tuple[Node, int]] = []  # (a node of its shape, scratch block)
+        self._instructions: list[Instruction] = []
+        self._compile(graph)
+        self._register_views: dict[int, list[NDArray]] = {}
+
+    def run(self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...]) -> None:
+        """Compute the graph's outputs into ``outs``."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self._rows <= self._rows_per_block:
+                self._run_block([*arguments, *outs], self._rows)
+                return
+            for start in range(0, self._rows, self._rows_per_block):
+                rows = slice(start, min(start + self._rows_per_block, self._rows))
+                values = list(arguments)
+                for position in self._sliced:
+                    values[position] = values[position][rows]
+                self._run_block([*values, *(out[rows] for out in outs)], rows.stop - start)
+
+    def _run_block(self, values: list[Any], rows: int) -> None:
+        registers = self._register_views.get(rows)
+        if registers is None:
+            registers = self._register_views[rows] = [
+                self._scratch.block(self._numpy_type(node), index, self._block_shape(node, rows))
+                for node, index in self._registers
+            ]
+        values += self._constants
+        values += registers
+        for step in self._instructions:
+            step.call(*[values[i] for i in step.inputs], out=values[step.out])
+
+    def _numpy_type(self, node: Node) -> np.dtype:
+        return np.dtype(self._call.precision if node.dtype == "float" else node.dtype)
+
+    def _block_shape(self, node: Node, rows: int) -> tuple[int, ...]:
+        shape = (rows if node.by_row else 1, self._call.columns if node.by_column else 1)
+        return shape[:1] if self._call.flat else shape
+
+    def _compile(self, graph: Graph) -> None:
+        """Number the values and lay down the instructions."""
+        steps = [node for node in graph.nodes if node.op not in ("argument", "constant")]
+        direct = self._written_directly(graph, steps)
+        place: dict[Node, int] = {}
+        for node in graph.arguments:
+            place[node] = node.value
+        first_register = (
+            self._arguments
+            + self._outputs
+            + len([node for node in graph.nodes if node.op == "constant"])
+        )
+        for node in graph.nodes:
+            if node.op == "constant":
+                place[node] = self._arguments + self._outputs + len(self._constants)
+                self._constants.append(node.value)
+        last_use = {child: t for t, node in enumerate(steps) for child in node.inputs}
+        last_use |= {node: len(steps) for node in graph.outputs}
+        free: dict[tuple[str, bool, bool], list[int]] = {}
+
+        def register_for(node: Node) -> int:
+            kind = (node.dtype, node.by_row, node.by_column)
+            if free.get(kind):
+                return free[kind].pop()
+            same_type = sum(1 for other, _ in self._registers if other.dtype == node.dtype)
+            self._registers.append((node, same_type))
+            return first_register + len(self._registers) - 1
+
+        def release(node: Node, time: int) -> None:
+            number = place.get(node, -1)
+            if number >= first_register and last_use[node] == time:
+                free.setdefault((node.dtype, node.by_row, node.by_column), []).append(number)
+
+        for time, node in enumerate(steps):
+            inputs = tuple(place[child] for child in node.inputs)
+            # A ufunc may write over its own input; `where` and reductions may not.
+            reuses_input = node.op != "where" and node.op not in REDUCTIONS
+            if reuses_input:
+                for child in set(node.inputs):
+                    release(child, time)
+            place[node] = direct[node] if node in direct else register_for(node)
+            if not reuses_input:
+                for child in set(node.inputs):
+                    release(child, time)
+            self._instructions.append(Instruction(CALLS[node.op], inputs, place[node]))
+        # An output that is itself an argument is read before anything is written over it, so
+        # its register must not be one that the instructions after it use.
+        free.clear()
+        for node in {n for n in graph.outputs if n.op in ("argument", "constant")}:
+            number = register_for(node)
+            self._instructions.insert(0, Instruction(_copy, (place[node],), number))
+            place[node] = number
+        for j, node in enumerate(graph.outputs):
+            if place[node] != self._arguments + j:
+                self._instructions.append(Instruction(_copy, (place[node],), self._arguments + j))
+
+    def _written_directly(self, graph: Graph, steps: list[Node]) -> dict[Node, int]:
+        """Return the nodes that need no register because they go straight to an output.
+
+        An output may be one of the arguments, so nothing is written there before the last
+        instruction that reads an argument.
+        """
+        last_read = max(
+            (t for t, node in enumerate(steps) if any(c.op == "argument" for c in node.inputs)),
+            default=-1,
+        )
+        if any(node.op == "argument" for node in graph.outputs):
+            return {}
+        direct: dict[Node, int] = {}
+        for j, node in enumerate(graph.outputs):
+            late = node in steps and steps.index(node) >= last_read
+            # `where` fills its result with y before it has read x.
+            unsafe = node.op == "where" and any(
+                c.op == "argument" for c in (node.inputs[0], node.inputs[1])
+            )
+            fits = (node.by_row, node.by_column) == self._call.outputs_vary[j]
+            if late and not unsafe and fits and node not in direct:
+                direct[node] = self._arguments + j
+        return direct

@@ -1,0 +1,96 @@
+"""From labels, numbers or text, to class numbers."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet.errors import DataError
+
+
+def number_labels(
+    labels: NDArray,
+    name: str,
+    row: Callable[[int], str],
+    classes: tuple[str, ...] | None = None,
+) -> tuple[tuple[str, ...], NDArray]:
+    """Return the names of the classes and each label's class number, int64 (n,).
+
+    Args:
+        labels: (n,) integers, whole floats, booleans or text. Text that spells
+            numbers throughout counts as numbers.
+        name: What messages call the labels.
+        row: How messages call label i.
+        classes: The classes to number by, for a test set; by default the
+            distinct labels, numbers in numeric and text in alphabetic order.
+
+    Raises DataError for a missing label, a fraction, fewer than two classes, or
+    a label outside ``classes``.
+    """
+    if labels.dtype.kind not in "buifUS":
+        raise DataError(
+            f"{name}: expected labels that are integers or text, got the type {labels.dtype}; "
+            "convert them with .astype('int64') or .astype('str')"
+        )
+    distinct, index = np.unique(labels, return_inverse=True)
+    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value).strip()
+             for value in distinct.tolist()]  # fmt: skip
+
+    def where(position: int) -> str:
+        return row(int((index == position).argmax()))
+
+    for position, text in enumerate(texts):
+        if text.lower() in ("", "nan"):
+            raise DataError(
+                f"{name}, {where(position)}: the label is missing; expected a class. "
+                "Drop that row or fill it in"
+            )
+    numbers = _numbers(texts)
+    keys: Sequence[int | str] = texts
+    if numbers is not None:
+        for position, number in enumerate(numbers):
+            if number != number // 1:  # infinity too: inf // 1 is nan
+                raise DataError(
+                    f"{name}, {where(position)}: expected a class, got {texts[position]}. Labels "
+                    "with fractions look like regression, and a data set holds classes; is it "
+                    "the right label column?"
+                )
+        keys = [int(number) for number in numbers]
+    if classes is None:
+        classes = tuple(str(key) for key in sorted(set(keys)))
+        if len(classes) < 2:
+            raise DataError(
+                f"{name}: expected at least two classes, but every label is {classes[0]!r}; "
+                "is it the right label column?"
+            )
+    class_number = {name: number for number, name in enumerate(classes)}
+    for position, key in enumerate(keys):
+        if str(key) not in class_number:
+            raise DataError(
+                f"{name}, {where(position)}: the test label {str(key)!r} doesn't occur in the "
+                f"training labels ({_listed(classes)}); a network cannot learn it. Add such "
+                "examples to the training set or drop them from the test set"
+            )
+    numbering = np.array([class_number[str(key)] for key in keys], dtype=np.int64)
+    return classes, numbering[index]
+
+
+def _numbers(texts: Sequence[str]) -> list[int | float] | None:
+    """Return the numbers that the texts spell, or None where one is no number."""
+    try:
+        return [_number(text) for text in texts]
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> int | float:
+    if text in ("True", "False") or "_" in text:  # words; Python would read 1_0 as ten
+        raise ValueError(text)
+    try:
+        return int(text)  # exact however long; a float isn't beyond 2**53
+    except ValueError:
+        return float(text)
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")

@@ -1,0 +1,96 @@
+"""Data in NumPy's own files: .npz archives and .npy tables. Pickles are never loaded."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet.datasets.csv_file import label_position
+from gpunet.datasets.parts import Part
+from gpunet.errors import DataError, FileError
+
+# Which names each array may have.
+_KEYS = {
+    "X": ("X", "X_train", "x_train", "x"),
+    "y": ("y", "y_train"),
+    "X_test": ("X_test", "x_test"),
+    "y_test": ("y_test",),
+}
+
+
+def read_npz(path: str | os.PathLike[str]) -> tuple[Part, Part | None]:
+    """Read X, y and, where they are there, X_test, y_test (or x_train, y_train, ...).
+
+    X is (n, features) or (n, rows, columns), y is (n,) or (n, 1). Raises DataError
+    for a missing key, an object array or a damaged file, FileError for an
+    unreadable one.
+    """
+    path = Path(path)
+    arrays = _load(path, "an .npz archive (numpy.savez) with X and y")
+    if not isinstance(arrays, dict):
+        raise DataError(f"{path} holds one array; expected an .npz archive: name it .npy instead")
+    found = {role: next((key for key in keys if key in arrays), None)
+             for role, keys in _KEYS.items()}  # fmt: skip
+    needed = ["X", "y"]
+    if found["X_test"] or found["y_test"]:  # one without the other is of no use
+        needed += ["X_test", "y_test"]
+    if missing := [role for role in needed if found[role] is None]:
+        raise DataError(
+            f"{path.name} has no array {' and no '.join(missing)}; expected X and y, and perhaps "
+            f"X_test and y_test, but it holds {', '.join(arrays) or 'nothing'}. Rename them"
+        )
+
+    def part(features: str, labels: str) -> Part:
+        X, y = arrays[found[features] or ""], arrays[found[labels] or ""]
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        label = f"{path.name}: {found[labels]}"
+        return Part(X, y, f"{path.name}: {found[features]}", label, "label {} (from 0)".format)
+
+    return part("X", "y"), part("X_test", "y_test") if len(needed) == 4 else None
+
+
+def read_npy(path: str | os.PathLike[str], label_column: str | int | None = None) -> Part:
+    """Read a numeric table (n, columns), one column of which holds the labels.
+
+    ``label_column`` is a number from 0 (negative: from the end), by default the
+    last. Raises DataError, ArgumentError for an unknown column, FileError.
+    """
+    path = Path(path)
+    table = _load(path, "an .npy file (numpy.save) with a table of numbers")
+    if isinstance(table, dict):
+        raise DataError(f"{path} is an archive; expected one array: name it .npz instead")
+    if table.ndim != 2 or table.dtype.kind not in "buif" or table.size == 0:
+        raise DataError(
+            f"{path.name}: expected a table of numbers with at least one row, shape (n, columns), "
+            f"got {table.dtype} of shape {table.shape}; to keep X and y apart use an .npz archive"
+        )
+    column = label_position(path.name, table.shape[1], label_column)
+    X, labels = np.delete(table, column, axis=1), table[:, column]
+    return Part(X, labels, path.name, f"{path.name}, column {column}", "row {} (from 0)".format)
+
+
+def _load(path: Path, expected: str) -> NDArray | dict[str, NDArray]:
+    """Read a whole .npy (an array) or .npz (a dictionary), whichever the content is."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise FileError(
+            f"cannot read {path} ({error.strerror or error}); expected {expected}. Check the path"
+        ) from error
+    try:
+        with file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return content
+            return {key: content[key] for key in content.files}
+    except Exception as error:  # NumPy, zipfile and zlib fail in a dozen different ways
+        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+            reason = "it is, or holds, a pickle, which gpunet never loads"
+        else:
+            reason = str(error) or type(error).__name__
+        raise DataError(
+            f"cannot use {path}: {reason}; expected {expected}. Write it again, with plain "
+            "numbers or text in every array"
+        ) from error

@@ -1,0 +1,120 @@
+"""From what a file holds to a Dataset: checks, classes, and a training and a test part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.labels import number_labels
+from gpunet.errors import ArgumentError, DataError
+
+
+@dataclass(frozen=True)
+class Part:
+    """Features and labels as they stand in a file.
+
+    Attributes:
+        X: (n, features), or pictures (n, rows, columns); any numeric type.
+        labels: (n,) numbers or text.
+        name: What messages call X.
+        labels_name: What messages call the labels.
+        row: How messages call example i of ``labels_name``.
+    """
+
+    X: NDArray
+    labels: NDArray
+    name: str
+    labels_name: str = "labels"
+    row: Callable[[int], str] = "row {}".format
+
+    def check(self) -> None:
+        """Raise DataError unless this is a table of numbers with one label a row."""
+        X, labels = self.X, self.labels
+        if X.ndim not in (2, 3):
+            raise DataError(
+                f"{self.name}: expected X of shape (n, features) or (n, rows, columns), got "
+                f"{X.shape}; reshape it"
+            )
+        if X.dtype.kind not in "buif":
+            raise DataError(
+                f"{self.name}: expected numbers in X, got the type {X.dtype}; convert it with "
+                ".astype('float32')"
+            )
+        if labels.ndim != 1:
+            raise DataError(
+                f"{self.labels_name}: expected one label a row, shape (n,), got {labels.shape}; "
+                "for one-hot labels store labels.argmax(axis=1)"
+            )
+        if len(X) != len(labels):
+            raise DataError(
+                f"{self.name} has {len(X)} rows but {self.labels_name} has {len(labels)} labels; "
+                "expected as many of one as of the other. Do they belong together?"
+            )
+        if X.size == 0:
+            raise DataError(
+                f"{self.name} is empty, shape {X.shape}; expected at least one row and one feature"
+            )
+
+
+def build_datasets(
+    name: str, train: Part, test: Part | None = None, test_fraction: float = 0.2, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Return the training and the test set.
+
+    Without ``test`` a seeded share of the rows of ``train`` becomes the test set.
+    Raises DataError for bad data, ArgumentError for a bad fraction or seed.
+    """
+    X, shape = _features(train)
+    classes, y = number_labels(train.labels, train.labels_name, train.row)
+    scale = 1 / 255 if X.dtype == np.uint8 else 1.0
+    if test is None:
+        first, second = _split(len(X), name, test_fraction, seed)
+        X, y, X_test, y_test = X[first], y[first], X[second], y[second]
+    else:
+        X_test, test_shape = _features(test)
+        if (X_test.shape[1], test_shape, X_test.dtype) != (X.shape[1], shape, X.dtype):
+            raise DataError(
+                f"{test.name}: expected examples like those of {train.name}, "
+                f"{train.X.dtype.name} {train.X.shape[1:]}, got {test.X.dtype.name} "
+                f"{test.X.shape[1:]}; store both the same way"
+            )
+        _, y_test = number_labels(test.labels, test.labels_name, test.row, classes)
+    return (
+        Dataset(X, y, scale, classes, name, shape),
+        Dataset(X_test, y_test, scale, classes, name, shape),
+    )
+
+
+def _features(part: Part) -> tuple[NDArray, tuple[int, int] | None]:
+    """Return X (n, features) as uint8, float32 or float64, and the shape of a picture."""
+    part.check()
+    X = part.X
+    shape = X.shape[1:] if X.ndim == 3 else None
+    if X.dtype.kind == "f":
+        bad = ~np.isfinite(X)
+        if bad.any():
+            where = tuple(int(index) for index in np.unravel_index(bad.argmax(), X.shape))
+            raise DataError(
+                f"{part.name}: expected finite numbers, but X{list(where)} (counted from 0) is "
+                f"{X[where]}; drop that row or fill it in"
+            )
+    dtype = X.dtype.newbyteorder("=")
+    kept = dtype if dtype in (np.uint8, np.float32) else np.float64
+    return np.ascontiguousarray(X.reshape(len(X), -1), kept), shape
+
+
+def _split(n: int, name: str, test_fraction: float, seed: int) -> tuple[NDArray, NDArray]:
+    """Return the row numbers of the training and of the test set, each ascending."""
+    if not 0 < test_fraction < 1:
+        raise ArgumentError(
+            f"test_fraction must lie between 0 and 1, such as 0.2, but is {test_fraction!r}"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ArgumentError(f"seed must be an integer from 0 up, but is {seed!r}")
+    if n < 2:
+        raise DataError(f"{name} has {n} row; expected at least 2, one of them for the test")
+    order = np.random.Generator(np.random.Philox(seed)).permutation(n)
+    held_out = min(max(1, round(n * test_fraction)), n - 1)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])

@@ -1,0 +1,67 @@
+"""Data sets by name, and everything else by its path."""
+
+import os
+from collections.abc import Callable
+
+from gpunet.datasets import toy
+from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.mnist import load_mnist
+from gpunet.datasets.mnist58 import load_mnist58
+from gpunet.datasets.tables import load_path
+from gpunet.errors import ArgumentError, did_you_mean
+
+_LOADERS: dict[str, Callable[[], tuple[Dataset, Dataset]]] = {
+    "mnist58": load_mnist58,
+    "mnist": load_mnist,
+    "moons": toy.moons,
+    "blobs": toy.blobs,
+    "xor": toy.xor,
+    "steps": toy.steps,
+    "debug": toy.debug,
+    "by-hand": toy.by_hand,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that ``load`` knows."""
+    return tuple(_LOADERS)
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    label_column: str | int | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> tuple[Dataset, Dataset]:
+    """Load a data set as (train, test).
+
+    Args:
+        name_or_path: One of ``names()``, or the path of a .csv, .npz or .npy file
+            or of a folder with IDX files. Where a file is called like a data
+            set, write ``./mnist``.
+        data_dir: The folder with the four files of "mnist"; the others don't need it.
+        label_column: For a table: the name or number of its label column.
+        test_fraction: For data without a test part: the share of rows held out.
+        seed: For data without a test part: which rows those are.
+
+    Raises ArgumentError for an unknown name, DataError for bad data, FileError
+    for what cannot be read or fetched.
+    """
+    if isinstance(name_or_path, str) and name_or_path in _LOADERS:
+        if label_column is not None:
+            raise ArgumentError(
+                f"label_column is for tables of your own, but {name_or_path!r} has its labels "
+                "already; leave it out"
+            )
+        if name_or_path == "mnist":
+            return load_mnist(data_dir)
+        return _LOADERS[name_or_path]()
+    if os.path.exists(name_or_path):
+        return load_path(name_or_path, label_column, test_fraction, seed)
+    raise ArgumentError(
+        f"unknown data set {os.fspath(name_or_path)!r}{did_you_mean(str(name_or_path), _LOADERS)}; "
+        f"expected one of {', '.join(_LOADERS)}, or the path of an existing .csv, .npz or .npy "
+        "file or of a folder with IDX files"
+    )

@@ -1,0 +1,1 @@
+"""The mathematics, as in the textbook: activations, losses, initial weights, layers, network."""

@@ -1,0 +1,216 @@
+"""The network as a user sees it: NumPy arrays in, NumPy arrays out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet import random
+from gpunet.backends import Array, Backend, get_backend
+from gpunet.datasets.dataset import Dataset
+from gpunet.errors import ArgumentError, did_you_mean
+from gpunet.nn.architecture import describe
+from gpunet.nn.examples import Examples, check_examples
+from gpunet.nn.feed import Feed
+from gpunet.nn.initializers import INITIALIZERS
+from gpunet.nn.mlp import MLP
+from gpunet.nn.workspace import Workspace
+
+# Rows that go through the network at once when it is only evaluated.
+EVALUATION_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """What a trained network's inputs were: kept in the model file for ``gpunet predict``."""
+
+    name: str = ""
+    scale: float = 1.0
+    classes: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
+
+
+class Network:
+    """A multi-layer perceptron.
+
+    Args:
+        sizes: Number of features, of neurons in each hidden layer, of outputs: [784, 196, 1].
+        hidden: The hidden layers' activation, or one for each.
+        output: The output activation.
+        loss: "binary_crossentropy" (with a sigmoid output), "categorical_crossentropy" (with
+            softmax), "half_squared_error" or "squared_error" (with any but softmax).
+        init: How weights are drawn; biases start at zero.
+        bias: Whether layers have biases.
+        reduction: "mean" or "sum" over the examples, of the loss and of its gradient.
+        dropout: The fraction of hidden activations that each training step leaves out.
+        device: "auto", "cpu", "cuda", "cuda:N", or a backend from get_backend.
+        dtype: "float32" or "float64".
+        seed: 0 to 2**32 - 1, for initial weights, shuffles and dropout.
+
+    Raises:
+        ArgumentError: An unknown name (with a suggestion) or a value out of range.
+        DeviceError: The device cannot be used.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        hidden: str | Sequence[str] = "sigmoid",
+        output: str = "sigmoid",
+        loss: str = "binary_crossentropy",
+        init: str = "lecun_normal",
+        bias: bool = True,
+        reduction: str = "mean",
+        dropout: float = 0.0,
+        device: str | Backend = "auto",
+        dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        self.architecture = describe(sizes, hidden, output, loss, bias, reduction, dropout, dtype)
+        if init not in INITIALIZERS:
+            raise ArgumentError(
+                f"unknown init {init!r}{did_you_mean(init, INITIALIZERS)}; choose one of "
+                f"{', '.join(INITIALIZERS)}"
+            )
+        self.seed = _checked_seed(seed)
+        self.backend = device if isinstance(device, Backend) else get_backend(device)
+        self.input_format = InputFormat()
+        self.mlp = MLP(self.backend, self.architecture, self.seed)
+        for layer in range(1, len(self.architecture.sizes)):
+            W = self.parameters[f"W{layer}"]
+            weights = INITIALIZERS[init](self.seed, random.WEIGHTS + layer, *W.shape)
+            self.backend.assign(W, weights.astype(self.architecture.dtype))
+        self._workspace: Workspace | None = None
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """{"W1": (features, neurons), "b1": (neurons,), ...}: views of the device vector."""
+        return dict(self.mlp.parameters)
+
+    def load_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Set all parameters from host or device arrays, by name.
+
+        Raises:
+            ArgumentError: A wrong name, shape or type; then nothing has changed.
+        """
+        own = self.mlp.parameters
+        unknown, missing = sorted(set(parameters) - set(own)), sorted(set(own) - set(parameters))
+        if unknown or missing:
+            raise ArgumentError(
+                f"this network's parameters are {', '.join(own)}; "
+                + "; ".join(
+                    f"{what}: {', '.join(names)}"
+                    for what, names in (("unknown", unknown), ("missing", missing))
+                    if names
+                )
+            )
+        checked = {}
+        for name, value in parameters.items():
+            host = self.backend.to_numpy(value) if self.backend.owns(value) else np.asarray(value)
+            if host.dtype.kind not in "biuf":
+                raise ArgumentError(f"{name} must hold numbers, not {host.dtype}")
+            if host.shape != tuple(own[name].shape):
+                raise ArgumentError(
+                    f"{name} has shape {host.shape} but this network's is "
+                    f"{tuple(own[name].shape)} (fan_in, fan_out); transpose a (fan_out, fan_in) one"
+                )
+            checked[name] = host.astype(self.architecture.dtype)
+        for name, host in checked.items():
+            self.backend.assign(own[name], host)
+
+    def check(self, X: Any, Y: Any = None, need_targets: bool = True) -> Examples:
+        """Return the examples as checked host arrays; DataError says what does not fit."""
+        return check_examples(X, Y, self.architecture, self.backend, need_targets)
+
+    def loss_and_gradients(self, X: Any, Y: Any = None) -> tuple[float, dict[str, NDArray]]:
+        """Return the loss and its gradients {"W1": (features, neurons), ...}, without dropout.
+
+        Changes nothing. X is a Dataset or (n, features); Y (n,) or (n, outputs).
+        """
+        feed = Feed(self.backend, self.check(X, Y))
+        ws = self.mlp.workspace(feed.n)
+        totals = self.backend.zeros((2,), self.architecture.dtype)
+        batch = feed.load(slice(0, feed.n), ws)
+        self.mlp.backpropagate(*batch, ws, totals, training=False)
+        gradients = {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
+        return self.reduced(float(self.backend.to_numpy(totals)[0]), feed.n), gradients
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Return the network's outputs, (n, outputs)."""
+        feed = Feed(self.backend, self.check(X, need_targets=False))
+        outputs = self.backend.zeros((feed.n, self.architecture.sizes[-1]), self.architecture.dtype)
+        for rows, ws in feed.chunks(self._evaluation_workspace()):
+            A = self.mlp.predict(feed.load(rows, ws)[0], ws)
+            self.backend.assign(outputs[rows, :], A)
+        return self.backend.to_numpy(outputs)
+
+    def predict(self, X: Any) -> NDArray:
+        """Return class numbers, int64: (n,), or (n, outputs) of 0 and 1 for several sigmoids.
+
+        Where the output is neither sigmoid nor softmax, return its values, (n, outputs).
+        """
+        return self.decide(self.predict_proba(X))
+
+    def decide(self, A: NDArray) -> NDArray:
+        """Return the classes that outputs A (n, outputs) stand for; see ``predict``."""
+        if self.architecture.output == "softmax":
+            return A.argmax(axis=1)
+        if self.architecture.output == "sigmoid":
+            classes = (A > 0.5).astype(np.int64)
+            return classes[:, 0] if A.shape[1] == 1 else classes
+        return A
+
+    def evaluate(self, X: Any, Y: Any = None) -> dict[str, float]:
+        """Return {"loss", "accuracy"}; only the loss where the outputs are not classes."""
+        return self.evaluate_feed(Feed(self.backend, self.check(X, Y)))
+
+    def evaluate_feed(self, feed: Feed) -> dict[str, float]:
+        """Evaluate examples that are on the device already; one read-back in all."""
+        pieces = list(feed.chunks(self._evaluation_workspace()))
+        totals = self.backend.zeros((len(pieces), 2), self.architecture.dtype)
+        for piece, (rows, ws) in enumerate(pieces):
+            self.mlp.score(*feed.load(rows, ws), ws, totals[piece, :])
+        loss, correct = self.backend.to_numpy(totals).sum(axis=0, dtype=float)
+        return self.scores(loss, correct, feed.n)
+
+    def scores(self, loss: float, correct: float, n: int) -> dict[str, float]:
+        """Return {"loss", "accuracy"} from the sums over n examples."""
+        scores = {"loss": self.reduced(float(loss), n)}
+        if self.architecture.output in ("sigmoid", "softmax"):
+            scores["accuracy"] = float(correct) / n
+        return scores
+
+    def reduced(self, total: float, n: int) -> float:
+        """Return a sum over n examples as this network's loss: its mean, or the sum."""
+        return total / n if self.architecture.reduction == "mean" else total
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file with the parameters and, in its metadata, all else.
+
+        Raises:
+            FileError: It cannot be written; then what stood there before is unchanged.
+        """
+        from gpunet.nn.model_file import save
+
+        save(self, path)
+
+    def _evaluation_workspace(self) -> Workspace:
+        if self._workspace is None:
+            self._workspace = self.mlp.workspace(EVALUATION_ROWS)
+        return self._workspace
+
+
+def format_of(data: Dataset) -> InputFormat:
+    """Return what a model file keeps of the data set that it was trained on."""
+    return InputFormat(data.name, data.scale, data.classes, data.image_shape)
+
+
+def _checked_seed(seed: int) -> int:
+    if isinstance(seed, int | np.integer) and 0 <= seed < 2**32:
+        return int(seed)
+    raise ArgumentError(f"seed must be an integer from 0 to 4294967295; got {seed!r}")

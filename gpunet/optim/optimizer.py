@@ -1,0 +1,120 @@
+"""What every optimizer shares: weight decay, clipping, and the step over the flat vectors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from gpunet.backends import Array, Backend
+from gpunet.optim.ranges import in_range, positive
+from gpunet.optim.schedules import Schedule, constant
+
+
+class Optimizer(ABC):
+    """Base class: one formula over the flat vectors, run as one kernel.
+
+    ``moments`` vectors of its own (a velocity, averages) are kept beside theta and changed in the
+    same pass.
+
+    Args:
+        learning_rate: A number, or a schedule from gpunet.schedules.
+        weight_decay: L2: adds weight_decay * W to the gradient of every weight (not of biases).
+        clip_norm: If given, a gradient whose Euclidean norm is larger is scaled down to it.
+
+    Raises:
+        ArgumentError: A value is out of its range.
+    """
+
+    moments = 0
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        if not callable(learning_rate):
+            learning_rate = constant(learning_rate)
+        self.learning_rate: Schedule = learning_rate
+        self.weight_decay = in_range("weight_decay", weight_decay, 0.0)
+        self.clip_norm = None if clip_norm is None else positive("clip_norm", clip_norm)
+
+    @abstractmethod
+    def update(self, xp: Any, theta: Array, grad: Array, *rest: Any) -> tuple[Array, ...]:
+        """Return the new (theta, *moments); ``rest`` is the moments, then the scalars."""
+
+    def scalars(self, rate: float, step: int) -> tuple[float, ...]:
+        """Return what ``update`` needs at this step (counted from 1), learning rate first."""
+        return (rate,)
+
+    def formula(self, decay: float) -> Callable[..., Any]:
+        """Return ``update`` as a kernel's formula, with L2 weight decay in the gradient."""
+
+        def formula(xp: Any, theta: Array, grad: Array, *rest: Any) -> Any:
+            return self.update(xp, theta, grad + decay * theta if decay else grad, *rest)
+
+        return formula
+
+    def start(self, backend: Backend, theta: Array, grad: Array, weights: int) -> Stepper:
+        """Return what applies this optimizer to a network's vectors, from a fresh state.
+
+        ``weights`` is the length of the leading part of theta that weight decay acts on.
+        """
+        return Stepper(self, backend, theta, grad, weights)
+
+
+class Stepper:
+    """An optimizer at work on one network: its moments, and the number of steps so far."""
+
+    def __init__(
+        self, optimizer: Optimizer, backend: Backend, theta: Array, grad: Array, weights: int
+    ) -> None:
+        self.optimizer, self.backend, self.grad = optimizer, backend, grad
+        self.steps = 0
+        dtype = backend.to_numpy(theta[:1]).dtype
+        moments = [backend.zeros(tuple(theta.shape), dtype) for _ in range(optimizer.moments)]
+        self._clip = Clip(backend, grad, optimizer.clip_norm) if optimizer.clip_norm else None
+        if optimizer.weight_decay:
+            parts = [(slice(0, weights), optimizer.weight_decay), (slice(weights, None), 0.0)]
+        else:
+            parts = [(slice(None), 0.0)]
+        self._parts = [
+            (
+                backend.kernel(optimizer.formula(decay)),
+                grad[part],
+                (theta[part], *(m[part] for m in moments)),
+            )
+            for part, decay in parts
+            if theta[part].shape[0]
+        ]
+
+    def step(self, epoch: float) -> None:
+        """Apply one step; ``epoch`` (with its fraction) is where the schedule stands."""
+        self.steps += 1
+        scalars = self.optimizer.scalars(self.optimizer.learning_rate(epoch), self.steps)
+        if self._clip is not None:
+            self._clip()
+        for kernel, grad, (theta, *moments) in self._parts:
+            kernel(theta, grad, *moments, *scalars, out=(theta, *moments))
+
+
+class Clip:
+    """grad <- grad * c / max(|grad|, c): Pascanu, Mikolov and Bengio, ICML 2013."""
+
+    def __init__(self, backend: Backend, grad: Array, norm: float) -> None:
+        self._backend, self._grad, size = backend, grad, int(grad.shape[0])
+        dtype = backend.to_numpy(grad[:1]).dtype
+        self._row, self._column = (
+            backend.reshape(grad, (1, size)),
+            backend.reshape(grad, (size, 1)),
+        )
+        self._square = backend.zeros((1, 1), dtype)
+        self._factor = backend.kernel(lambda xp, s: norm / xp.maximum(xp.sqrt(s), norm))
+        self._scale = backend.kernel(lambda xp, g, f: g * f)
+
+    def __call__(self) -> None:
+        """Scale the gradient down if it is too long; the norm never leaves the device."""
+        self._backend.matmul(self._row, self._column, out=self._square)
+        self._factor(self._square, out=self._square)
+        self._scale(self._row, self._square, out=self._row)

@@ -1,0 +1,7 @@
+"""The training loop, and what can look on."""
+
+from gpunet.training.callbacks import Callback, Checkpoint, EarlyStopping
+from gpunet.training.history import History
+from gpunet.training.loop import fit
+
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "fit"]

@@ -1,0 +1,44 @@
+"""What happened in each epoch of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """One value an epoch in each list; lists that do not apply stay empty.
+
+    Attributes:
+        loss: The training loss seen by the epoch's forward passes, before their updates.
+        accuracy: Likewise, for networks that classify.
+        val_loss, val_accuracy: On the validation data, after the epoch.
+        learning_rate: At the epoch's last step.
+        steps: Number of updates in all.
+        seconds: Duration in all.
+        stopped: Why training ended before its last epoch; "" if it did not.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    steps: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs, the last one perhaps cut short."""
+        return len(self.loss)
+
+    def append(self, logs: dict[str, float]) -> None:
+        """Add an epoch's values."""
+        for name, value in logs.items():
+            getattr(self, name).append(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        return asdict(self) | {"epochs": self.epochs}
