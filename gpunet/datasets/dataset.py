@@ -1,6 +1,6 @@
 """What every data set looks like: features, class numbers, and the scale of a feature."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -44,3 +44,7 @@ class Dataset:
         """Return (X, Y): scaled features (n, features) and targets, as floats of ``dtype``."""
         # A Python float does not promote: float32 features stay float32.
         return self.X.astype(dtype) * float(self.scale), self.targets.astype(dtype)
+
+    def part(self, rows: NDArray | slice) -> "Dataset":
+        """Return the data set with these rows only."""
+        return replace(self, X=self.X[rows], y=self.y[rows])

@@ -24,7 +24,7 @@ def find_idx(folder: str | os.PathLike[str], part: str) -> Path | None:
     except OSError as error:
         raise FileError(
             f"cannot list {folder} ({error.strerror or error}); expected a folder with the files "
-            f"{', '.join(FOUR)}. Check the path"
+            f"{', '.join(FOUR)}. Check the path; `gpunet fetch mnist` downloads those of MNIST"
         ) from error
     return min(found, key=lambda path: (path.suffix == ".gz", path.name), default=None)
 

@@ -107,7 +107,7 @@ def _features(part: Part) -> tuple[NDArray, tuple[int, int] | None]:
 
 def _split(n: int, name: str, test_fraction: float, seed: int) -> tuple[NDArray, NDArray]:
     """Return the row numbers of the training and of the test set, each ascending."""
-    if not 0 < test_fraction < 1:
+    if not isinstance(test_fraction, int | float | np.floating) or not 0 < test_fraction < 1:
         raise ArgumentError(
             f"test_fraction must lie between 0 and 1, such as 0.2, but is {test_fraction!r}"
         )

@@ -85,7 +85,7 @@ def _stream(n: int, spread_name: str, spread: float, seed: int) -> np.random.Ran
     """Check a draw's arguments and return its stream, the one scikit-learn draws from."""
     if not isinstance(n, int | np.integer) or n < 2:
         raise ArgumentError(f"n must be an integer from 2 up (two classes), but is {n!r}")
-    if not (math.isfinite(spread) and spread >= 0):
+    if not isinstance(spread, int | float | np.floating) or not 0 <= spread < math.inf:
         raise ArgumentError(f"{spread_name} must be a finite number from 0 up, but is {spread!r}")
     if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise ArgumentError(f"seed must be an integer from 0 to 2**32 - 1, but is {seed!r}")

@@ -11,8 +11,6 @@ import pytest
 from gpunet.datasets import load
 from gpunet.datasets.checksums import MNIST_SHA256
 from gpunet.datasets.idx import encode_idx, write_idx
-from gpunet.datasets.idx_folder import read_idx_folder
-from gpunet.datasets.mnist58 import EMBEDDED, pack_mnist58
 from gpunet.errors import DataError, FileError
 
 REAL = os.environ.get("GPUNET_DATA_DIR")  # read here: a fixture hides it from the tests
@@ -149,11 +147,6 @@ def test_the_real_ten_digits() -> None:
         chosen = np.isin(all_ten.y, (5, 8))
         np.testing.assert_array_equal(all_ten.X[chosen], two.X)
         np.testing.assert_array_equal(all_ten.y[chosen] == 8, two.y == 1)
-
-
-@needs_mnist
-def test_the_embedded_file_is_what_the_script_builds() -> None:
-    assert pack_mnist58(*read_idx_folder(REAL)) == EMBEDDED.read_bytes()
 
 
 @needs_mnist

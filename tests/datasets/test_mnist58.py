@@ -12,7 +12,8 @@ import pytest
 
 from gpunet.datasets import load
 from gpunet.datasets.idx import encode_idx
-from gpunet.datasets.mnist58 import EMBEDDED, load_mnist58
+from gpunet.datasets.idx_folder import read_idx_folder
+from gpunet.datasets.mnist58 import EMBEDDED, load_mnist58, pack_mnist58
 from gpunet.errors import DataError, FileError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_mnist58.py"
@@ -74,6 +75,17 @@ def test_other_arrays_are_refused(tmp_path: Path) -> None:
             load_mnist58(path)
     with pytest.raises(FileError, match=r"cannot read .*missing"):
         load_mnist58(tmp_path / "missing")
+
+
+def test_packing_keeps_the_two_digits_in_order(mnist_folder: Path, tmp_path: Path) -> None:
+    parts = read_idx_folder(mnist_folder)
+    content = pack_mnist58(*parts)
+    assert content == pack_mnist58(*parts)
+    (tmp_path / "packed").write_bytes(content)
+    for part, packed in zip(parts, load_mnist58(tmp_path / "packed"), strict=True):
+        chosen = [i for i, digit in enumerate(part.labels) if digit in (5, 8)]
+        assert packed.y.tolist() == [int(part.labels[i] == 8) for i in chosen]
+        assert packed.X.tobytes() == part.X[chosen].tobytes()
 
 
 def test_a_notice_lies_beside_it() -> None:

@@ -78,6 +78,7 @@ def test_the_tutorials_tables(name: str, X: str, Y: str) -> None:
         ({"n": 10.0}, "n must be an integer"),
         ({"noise": -0.1}, "noise must be a finite number from 0 up"),
         ({"noise": float("nan")}, "noise must be"),
+        ({"noise": "0.1"}, "noise must be a finite number"),
         ({"seed": -1}, "seed must be an integer from 0"),
         ({"seed": 2**32}, "seed must be an integer from 0"),
     ],

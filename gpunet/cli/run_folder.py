@@ -1,0 +1,58 @@
+"""The folder that a training run is saved in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from gpunet.errors import ArgumentError, FileError
+from gpunet.files import write_atomically
+from gpunet.nn.model_file import FILE_NAME
+
+
+def prepare(out: str | None, force: bool, name: str) -> Path:
+    """Return the folder, created and known to be writable, before any time is spent on training.
+
+    Without --out, it is the first of runs/NAME-1, runs/NAME-2, ... that is new.
+
+    Raises:
+        ArgumentError: It holds a model already, and there is no --force.
+        FileError: It cannot be created or written.
+    """
+    folder = Path(out) if out else None
+    try:
+        if folder is None:
+            folder = _new_folder(Path("runs"), name)
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".writable-{os.getpid()}"
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise FileError(
+            f"cannot write to the folder {folder or 'runs'} ({error.strerror}); choose another "
+            "with --out DIR"
+        ) from error
+    if (folder / FILE_NAME).exists() and not force:
+        raise ArgumentError(
+            f"{folder} already holds a model; choose another --out, or replace it with --force"
+        )
+    return folder
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        folder = parent / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON, all of it or nothing."""
+    write_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,192 @@
+"""gpunet train."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from gpunet import datasets, random
+from gpunet.cli import run_folder
+from gpunet.cli.options import (
+    choose_backend,
+    device_line,
+    print_json,
+)
+from gpunet.cli.train_options import train_options
+from gpunet.datasets import Dataset
+from gpunet.errors import ArgumentError
+from gpunet.nn.model_file import FILE_NAME
+from gpunet.nn.network import Network
+from gpunet.optim import OPTIMIZERS, Optimizer, schedules
+from gpunet.training import Callback, EarlyStopping, History, fit
+from gpunet.training.progress import Progress
+
+DEFAULT_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
+DEFAULT_MOMENTUM = 0.9
+EARLY_STOPPING_SHARE = 0.1
+
+
+@click.command()
+@train_options
+def train(**options: Any) -> None:
+    """Train a network, and save it with its history and pictures.
+
+    Without options: 784-196-1 on the MNIST digits 5 and 8, which come with gpunet.
+    """
+    started = time.perf_counter()
+    quiet = options["quiet"] or options["as_json"]
+    optimizer = _optimizer(options)
+    backend = choose_backend(options["device"], options["xp"])
+    if not quiet:
+        click.echo(device_line(backend), err=True)
+    training, test = datasets.load(
+        options["dataset"],
+        data_dir=options["data_dir"],
+        label_column=options["label_column"],
+        test_fraction=options["test_fraction"],
+        seed=options["seed"],
+    )
+    network = _network(training, options, backend)
+    fitted, validation = _split(training, options)
+    _check_batch_size(options["batch_size"], fitted)
+    folder = run_folder.prepare(options["out"], options["force"], training.name)
+    callbacks: list[Callback] = [] if quiet else [Progress()]
+    if options["early_stopping"]:
+        callbacks.append(EarlyStopping(patience=options["early_stopping"]))
+    history = fit(
+        network,
+        fitted,
+        optimizer=optimizer,
+        epochs=options["epochs"],
+        batch_size=min(options["batch_size"] or len(fitted), len(fitted)),
+        validation=validation,
+        callbacks=callbacks,
+    )
+    network.save(folder / FILE_NAME)
+    train_scores, test_scores = network.evaluate(training), network.evaluate(test)
+    result = {
+        "dataset": training.name,
+        "sizes": list(network.architecture.sizes),
+        "parameters": network.mlp.slices.size,
+        **{f"train_{name}": value for name, value in train_scores.items()},
+        **{f"test_{name}": value for name, value in test_scores.items()},
+        "training_seconds": history.seconds,
+        "epochs": history.epochs,
+        "steps": history.steps,
+        "stopped": history.stopped,
+        "device": backend.device,
+        "device_reason": backend.reason,
+        "dtype": options["dtype"],
+        "seed": options["seed"],
+        "out": str(folder),
+    }
+    written = _write(folder, network, history, test, result, started)
+    if options["as_json"]:
+        print_json(result)
+    else:
+        _report(result, written, quiet)
+
+
+def _optimizer(options: dict[str, Any]) -> Optimizer:
+    name, epochs = options["optimizer"], options["epochs"]
+    rate = options["learning_rate"] or DEFAULT_RATES[name]
+    learning_rate = {
+        "constant": lambda: schedules.constant(rate),
+        "step": lambda: schedules.step(rate, every=epochs / 3),
+        "exponential": lambda: schedules.exponential(rate, decay=0.01 ** (1 / epochs)),
+        "cosine": lambda: schedules.cosine(rate, epochs),
+    }[options["schedule"]]()
+    if options["warm_up"]:
+        learning_rate = schedules.warm_up(learning_rate, options["warm_up"])
+    arguments = {"learning_rate": learning_rate, "clip_norm": options["clip_norm"]}
+    if options["weight_decay"] is not None:
+        arguments["weight_decay"] = options["weight_decay"]
+    if name == "sgd":
+        given = options["momentum"]
+        arguments["momentum"] = DEFAULT_MOMENTUM if given is None else given
+        arguments["nesterov"] = options["nesterov"]
+    elif options["momentum"] is not None or options["nesterov"]:
+        raise ArgumentError(f"--momentum and --nesterov are for sgd, not for {name}")
+    return OPTIMIZERS[name](**arguments)
+
+
+def _network(training: Dataset, options: dict[str, Any], backend: Any) -> Network:
+    classes = len(training.classes)
+    binary = classes <= 2
+    return Network(
+        [training.X.shape[1], *options["hidden"], 1 if binary else classes],
+        hidden=options["activation"],
+        output="sigmoid" if binary else "softmax",
+        loss="binary_crossentropy" if binary else "categorical_crossentropy",
+        init=options["init"],
+        dropout=options["dropout"],
+        device=backend,
+        dtype=options["dtype"],
+        seed=options["seed"],
+    )
+
+
+def _split(training: Dataset, options: dict[str, Any]) -> tuple[Dataset, Dataset | None]:
+    """Return what is trained on and what is validated on."""
+    share = options["validation"] or (EARLY_STOPPING_SHARE if options["early_stopping"] else None)
+    if share is None:
+        return training, None
+    n = len(training)
+    held_out = min(max(1, round(share * n)), n - 1)
+    if held_out < 1:
+        raise ArgumentError(f"--validation needs at least 2 examples; {training.name} has {n}")
+    order = random.permutation(options["seed"], random.SPLIT, 0, n)
+    return training.part(np.sort(order[held_out:])), training.part(np.sort(order[:held_out]))
+
+
+def _check_batch_size(batch_size: int | None, training: Dataset) -> None:
+    """Refuse an explicit batch that is too large; the default one gives way to small data."""
+    given = click.get_current_context().get_parameter_source("batch_size")
+    explicit = given is not None and given.name == "COMMANDLINE"
+    if explicit and batch_size is not None and batch_size > len(training):
+        raise ArgumentError(
+            f"--batch-size {batch_size} is larger than the training data, {len(training)} "
+            "examples; choose a smaller one, or full"
+        )
+
+
+def _write(
+    folder: Path,
+    network: Network,
+    history: History,
+    test: Dataset,
+    result: dict[str, Any],
+    started: float,
+) -> list[str]:
+    """Write the history and, where matplotlib is installed, the pictures; return the names."""
+    from importlib.util import find_spec
+
+    written = [FILE_NAME, "history.json"]
+    if find_spec("matplotlib") is not None:
+        from gpunet.report import plots
+
+        plots.loss_curve(history, folder / "loss.png")
+        written.append("loss.png")
+        if test.image_shape and plots.misclassified(network, test, folder / "errors.png"):
+            written.append("errors.png")
+    result["seconds"] = time.perf_counter() - started
+    run_folder.write_json(folder / "history.json", {"run": result, "history": history.to_dict()})
+    return written
+
+
+def _report(result: dict[str, Any], written: list[str], quiet: bool) -> None:
+    """Print the result for people."""
+    for part in ("train", "test"):
+        accuracy = f"accuracy {result[f'{part}_accuracy']:.2%}"
+        click.echo(f"{part:>5}: {accuracy}, loss {result[f'{part}_loss']:.4f}")
+    click.echo(
+        f"{result['epochs']} epochs, {result['steps']:,} steps in "
+        f"{result['training_seconds']:.1f} s; {result['seconds']:.1f} s in all"
+    )
+    click.echo(f"saved in {result['out']}: {', '.join(written)}")
+    if "loss.png" not in written and not quiet:
+        click.echo("for pictures: pip install 'gpunet[plot]'", err=True)

@@ -1,0 +1,111 @@
+"""The options of gpunet train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from gpunet.cli.options import (
+    data_options,
+    device_options,
+    dtype_option,
+    force_option,
+    output_options,
+    seed_option,
+)
+from gpunet.nn.activations import ACTIVATIONS
+from gpunet.nn.initializers import INITIALIZERS
+from gpunet.optim import OPTIMIZERS
+
+HIDDEN_ACTIVATIONS = [name for name, a in ACTIVATIONS.items() if a.elementwise]
+
+
+class Layers(click.ParamType):
+    """Sizes of hidden layers: "196" or "392,196,98"; "none" for no hidden layer."""
+
+    name = "N[,N...]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[int]:
+        """Parse the sizes."""
+        if isinstance(value, list):
+            return value
+        if value == "none":
+            return []
+        try:
+            sizes = [int(part) for part in str(value).split(",")]
+        except ValueError:
+            sizes = [0]
+        if min(sizes) < 1:
+            self.fail(f"expected sizes above 0 such as 196 or 392,196,98; got {value!r}")
+        return sizes
+
+
+class BatchSize(click.ParamType):
+    """A number of examples, or "full"."""
+
+    name = "N|full"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
+        """Parse the size; full batches are None."""
+        if value == "full":
+            return None
+        if str(value).isdecimal() and int(value) > 0:
+            return int(value)
+        return self.fail(f"expected a number of examples above 0, or full; got {value!r}")
+
+
+# fmt: off
+OPTIONS: list[Callable[..., Any]] = [
+    click.option("--dataset", default="mnist58", show_default=True, metavar="NAME|PATH",
+                  help="A named data set, or your own .npz, .npy, .csv or folder of IDX files."),
+    data_options,
+    click.option("--hidden", type=Layers(), default="196", show_default=True,
+                  help="Neurons in each hidden layer; none for no hidden layer."),
+    click.option("--activation", type=click.Choice(HIDDEN_ACTIVATIONS), default="sigmoid",
+                  show_default=True, help="Activation of the hidden layers."),
+    click.option("--init", type=click.Choice(list(INITIALIZERS)), default="lecun_normal",
+                  show_default=True, help="How weights are drawn."),
+    click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0,
+                  show_default=True, help="Share of hidden activations left out in each step."),
+    click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd",
+                  show_default=True),
+    click.option("--learning-rate", type=click.FloatRange(0, min_open=True),
+                  help="[default: 0.1 for sgd, 0.001 for the others]"),
+    click.option("--momentum", type=click.FloatRange(0, 1, max_open=True),
+                  help="For sgd.  [default: 0.9]"),
+    click.option("--nesterov", is_flag=True, help="Nesterov's momentum, for sgd."),
+    click.option("--weight-decay", type=click.FloatRange(0), help="L2 penalty on the weights."),
+    click.option("--clip-norm", type=click.FloatRange(0, min_open=True),
+                  help="Largest norm of the gradient."),
+    click.option("--schedule", type=click.Choice(["constant", "step", "exponential", "cosine"]),
+                  default="constant", show_default=True,
+                  help="How the learning rate falls: a tenth after each third of the epochs; to a "
+                  "hundredth, smoothly; to 0 along a cosine."),
+    click.option("--warm-up", type=click.FloatRange(0, min_open=True), metavar="EPOCHS",
+                  help="Let the learning rate rise from 0 over so many epochs first."),
+    click.option("--batch-size", type=BatchSize(), default="32", show_default=True,
+                  help="Examples an update."),
+    click.option("--epochs", type=click.IntRange(1), default=8, show_default=True),
+    click.option("--early-stopping", type=click.IntRange(1), metavar="PATIENCE",
+                  help="Stop after so many epochs without improvement; keep the best weights."),
+    click.option("--validation", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+                  metavar="SHARE", help="Share of the training data to validate on.  "
+                  "[default: 0.1 with --early-stopping]"),
+    click.option("--out", type=click.Path(), metavar="DIR",
+                  help="Folder for the results.  [default: runs/DATASET-N, the next new one]"),
+    force_option,
+    device_options,
+    dtype_option("float32"),
+    seed_option,
+    output_options,
+]
+# fmt: on
+
+
+def train_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add all options, in the order in which --help shows them."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
