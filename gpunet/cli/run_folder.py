@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,7 @@ def prepare(out: str | None, force: bool, name: str) -> Path:
         ArgumentError: It holds a model already, and there is no --force.
         FileError: It cannot be created or written.
     """
-    folder = Path(out) if out else None
-    try:
-        if folder is None:
-            folder = _new_folder(Path("runs"), name)
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".writable-{os.getpid()}"
-        trial.touch()
-        trial.unlink()
-    except OSError as error:
-        raise FileError(
-            f"cannot write to the folder {folder or 'runs'} ({error.strerror}); choose another "
-            "with --out DIR"
-        ) from error
+    folder = writable(Path(out)) if out else _new_folder(Path("runs"), name)
     if (folder / FILE_NAME).exists() and not force:
         raise ArgumentError(
             f"{folder} already holds a model; choose another --out, or replace it with --force"
@@ -41,16 +30,29 @@ def prepare(out: str | None, force: bool, name: str) -> Path:
     return folder
 
 
+def writable(folder: Path) -> Path:
+    """Return the folder, created if need be and known to be writable; raises FileError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".writable-{os.getpid()}"
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise FileError(
+            f"cannot write to the folder {folder} ({error.strerror}); choose another with --out DIR"
+        ) from error
+    return folder
+
+
 def _new_folder(parent: Path, name: str) -> Path:
-    number = 1
-    while True:
-        folder = parent / f"{name}-{number}"
+    writable(parent)
+    for number in count(1):
         try:
-            folder.mkdir(parents=True)
+            (parent / f"{name}-{number}").mkdir()
         except FileExistsError:
-            number += 1
-        else:
-            return folder
+            continue
+        return parent / f"{name}-{number}"
+    raise AssertionError("count() has no end")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -45,8 +45,13 @@ def identity_prime(xp: Any, Z: Array, A: Array) -> Array:
 
 
 def sigmoid(xp: Any, Z: Array) -> Array:
-    """Return 1 / (1 + exp(-Z)), by way of tanh: exp(-Z) overflows for Z << 0."""
-    return 0.5 * xp.tanh(0.5 * Z) + 0.5
+    """Return 1 / (1 + exp(-Z)).
+
+    For Z << 0, exp(-Z) is infinite and 1 / inf is 0, as it should be. The form by way of tanh,
+    which avoids that, is off by a relative 100 % where the sigmoid is below the unit roundoff;
+    gradients of saturated neurons need those values.
+    """
+    return 1.0 / (1.0 + xp.exp(-Z))
 
 
 def sigmoid_prime(xp: Any, Z: Array, A: Array) -> Array:
