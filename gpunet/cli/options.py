@@ -60,6 +60,12 @@ seed_option = click.option(
     show_default=True,
     help="For weights, shuffles and dropout.",
 )
+model_option = click.option(
+    "--model",
+    required=True,
+    type=click.Path(),
+    help="A model file, or the folder of a training run.",
+)
 force_option = click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 
 

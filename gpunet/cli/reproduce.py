@@ -86,15 +86,17 @@ def _show(example: Example, report: Report, seconds: float) -> None:
 
     table = Table(title=f"{example.name}: {example.title} ({seconds:.1f} s)", title_justify="left")
     table.add_column("figure")
-    for column in ("published", "right", "ours", "difference"):
-        table.add_column(column, justify="right")
+    corrected = any(figure.correct for figure in report.figures)
+    columns = ("published", *(("right",) if corrected else ()), "ours", "difference")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict")
     for figure in report.figures:
         decimals = len(figure.expected.partition(".")[2])
         table.add_row(
             figure.name,
             figure.published or "-",
-            figure.correct,
+            *((figure.correct,) if corrected else ()),
             f"{figure.ours:.{max(decimals, 3)}f}",
             f"{figure.difference:+.1e}",
             f"[{COLOURS.get(figure.verdict, 'yellow')}]{figure.verdict}[/]",

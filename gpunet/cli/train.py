@@ -9,8 +9,9 @@ from typing import Any
 import click
 import numpy as np
 
-from gpunet import datasets, random
+from gpunet import random
 from gpunet.cli import run_folder
+from gpunet.cli.data import load_data
 from gpunet.cli.options import (
     choose_backend,
     device_line,
@@ -43,13 +44,7 @@ def train(**options: Any) -> None:
     backend = choose_backend(options["device"], options["xp"])
     if not quiet:
         click.echo(device_line(backend), err=True)
-    training, test = datasets.load(
-        options["dataset"],
-        data_dir=options["data_dir"],
-        label_column=options["label_column"],
-        test_fraction=options["test_fraction"],
-        seed=options["seed"],
-    )
+    training, test = load_data(options["dataset"], options, quiet)
     network = _network(training, options, backend)
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)

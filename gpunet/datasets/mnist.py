@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gpunet.datasets.cache import cache_folder
 from gpunet.datasets.dataset import Dataset
-from gpunet.datasets.download import fetch_mnist
+from gpunet.datasets.download import Report, fetch_mnist
 from gpunet.datasets.idx_folder import FOUR, find_idx, read_idx_folder
 from gpunet.datasets.parts import Part
 from gpunet.errors import DataError
@@ -15,7 +15,9 @@ from gpunet.errors import DataError
 IMAGE_SHAPE = (28, 28)
 
 
-def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> tuple[Dataset, Dataset]:
+def load_mnist(
+    data_dir: str | os.PathLike[str] | None = None, report: Report | None = None
+) -> tuple[Dataset, Dataset]:
     """Load the ten digits: 60,000 training and 10,000 test images.
 
     They come from ``data_dir``, else from the folder GPUNET_DATA_DIR, and then
@@ -26,7 +28,7 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> tuple[Dataset,
     if not folder:
         folder = cache_folder() / "mnist"
         if not folder.is_dir() or any(find_idx(folder, part) is None for part in FOUR):
-            fetch_mnist(folder)
+            fetch_mnist(folder, report=report)
     train, test = read_idx_folder(folder)
     return digit_dataset(train, range(10), "mnist"), digit_dataset(test, range(10), "mnist")
 

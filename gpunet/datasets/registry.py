@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from gpunet.datasets import toy
 from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.download import Report
 from gpunet.datasets.mnist import load_mnist
 from gpunet.datasets.mnist58 import load_mnist58
 from gpunet.datasets.tables import load_path
@@ -34,6 +35,7 @@ def load(
     label_column: str | int | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
+    report: Report | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Load a data set as (train, test).
 
@@ -45,6 +47,7 @@ def load(
         label_column: For a table: the name or number of its label column.
         test_fraction: For data without a test part: the share of rows held out.
         seed: For data without a test part: which rows those are.
+        report: Where "mnist" has to be downloaded: see ``fetch_mnist``.
 
     Raises ArgumentError for an unknown name, DataError for bad data, FileError
     for what cannot be read or fetched.
@@ -56,7 +59,7 @@ def load(
                 "already; leave it out"
             )
         if name_or_path == "mnist":
-            return load_mnist(data_dir)
+            return load_mnist(data_dir, report)
         return _LOADERS[name_or_path]()
     if os.path.exists(name_or_path):
         return load_path(name_or_path, label_column, test_fraction, seed)

@@ -46,7 +46,8 @@ def by_hand(backend: Backend, dtype: str) -> Report:
         Figure("new W1[1,1]", "wrong", new["W1"][3], correct="0.07117435"),
         Figure("output after the step", "wrong", float(network.predict_proba(X)[0, 0]),
                correct="0.29040993"),
-        Figure("error after the step", "wrong", network.evaluate(X, Y)["loss"], correct="0.25175903"),
+        Figure("error after the step", "wrong", network.evaluate(X, Y)["loss"],
+               correct="0.25175903"),
     ]  # fmt: skip
     return Report(
         figures,

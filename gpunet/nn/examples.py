@@ -45,7 +45,10 @@ def check_examples(
     """
     scale = 1.0
     if isinstance(X, Dataset):
-        X, Y, scale = X.X, X.targets if Y is None else Y, X.scale
+        scale = X.scale
+        if Y is None and need_targets:
+            Y = X.targets
+        X = X.X
     X = _features(_host(X, "X", backend), architecture)
     if Y is None:
         if need_targets:

@@ -69,12 +69,16 @@ def misclassified(network: Network, data: Dataset, path: Path) -> bool:
         return False
     confidence = _confidence(A, predicted)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][: SHEET_ROWS * SHEET_COLUMNS]
-    figure = _figure(SHEET_COLUMNS * 0.9, SHEET_ROWS * 1.15 + 0.4)
+    rows = -(-worst.size // SHEET_COLUMNS)
+    figure = _figure(SHEET_COLUMNS * 0.9, rows * 1.15 + 0.4)
     figure.suptitle(
-        f"{wrong.size} of {len(data)} wrong ({wrong.size / len(data):.2%}); true > predicted"
+        f"{wrong.size} of {len(data)} wrong ({wrong.size / len(data):.2%}), the most confident "
+        "first: true > predicted"
     )
     for axes, i in zip(
-        figure.subplots(SHEET_ROWS, SHEET_COLUMNS).flat, [*worst, *[None] * 50], strict=False
+        figure.subplots(rows, SHEET_COLUMNS, squeeze=False).flat,
+        [*worst, *[None] * SHEET_COLUMNS],
+        strict=False,
     ):
         axes.set_axis_off()
         if i is not None:

@@ -1,0 +1,55 @@
+"""Loading what --dataset names, with a bar where it has to be downloaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gpunet import datasets
+from gpunet.datasets import Dataset
+from gpunet.datasets.download import Report
+
+
+def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset, Dataset]:
+    """Return (train, test) for the options of ``data_options`` and --seed."""
+    with download_bar(quiet) as report:
+        return datasets.load(
+            name,
+            data_dir=options["data_dir"],
+            label_column=options["label_column"],
+            test_fraction=options["test_fraction"],
+            seed=options["seed"],
+            report=report,
+        )
+
+
+@contextmanager
+def download_bar(quiet: bool) -> Iterator[Report | None]:
+    """Provide a report function that draws a bar a file, from the first bytes on."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(file=sys.stderr),
+    )
+    tasks: dict[str, Any] = {}
+
+    def report(name: str, done: int, total: int | None) -> None:
+        if name not in tasks:
+            bar.start()
+            tasks[name] = bar.add_task(name, total=total)
+        bar.update(tasks[name], completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        bar.stop()

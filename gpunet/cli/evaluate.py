@@ -1,0 +1,111 @@
+"""gpunet evaluate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet.cli.data import load_data
+from gpunet.cli.options import (
+    choose_backend,
+    data_options,
+    device_line,
+    device_options,
+    model_option,
+    output_options,
+    print_json,
+    seed_option,
+)
+from gpunet.datasets import Dataset
+from gpunet.errors import ArgumentError, DataError
+from gpunet.nn.model_file import load
+from gpunet.nn.network import Network
+
+
+@click.command()
+@model_option
+@click.option(
+    "--dataset", metavar="NAME|PATH", help="[default: the one that the model was trained on]"
+)
+@click.option(
+    "--part",
+    type=click.Choice(["test", "train"]),
+    default="test",
+    show_default=True,
+    help="Which part of the data set.",
+)
+@data_options
+@device_options
+@seed_option
+@output_options
+def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None:
+    """Measure a saved network on a data set: loss, accuracy, and which classes it confuses."""
+    quiet = options["quiet"] or options["as_json"]
+    backend = choose_backend(options["device"], options["xp"])
+    if not quiet:
+        click.echo(device_line(backend), err=True)
+    network = load(model, device=backend)
+    name = dataset or network.input_format.name
+    if not name:
+        raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
+    train, test = load_data(name, options, quiet)
+    data = test if part == "test" else train
+    _check_classes(network, data)
+    scores = network.evaluate(data)
+    confusion = confusion_matrix(data.y, network.predict(data), len(data.classes))
+    if options["as_json"]:
+        print_json(
+            {
+                "model": model,
+                "dataset": data.name,
+                "part": part,
+                "examples": len(data),
+                **scores,
+                "classes": list(data.classes),
+                "confusion": confusion.tolist(),
+                "device": backend.device,
+                "dtype": network.architecture.dtype,
+            }
+        )
+        return
+    click.echo(
+        f"{data.name}, {part}: accuracy {scores['accuracy']:.2%}, loss {scores['loss']:.4f} "
+        f"({len(data):,} examples)"
+    )
+    _show(confusion, data.classes)
+
+
+def _check_classes(network: Network, data: Dataset) -> None:
+    if network.architecture.output not in ("sigmoid", "softmax"):
+        raise DataError("this model does not classify; evaluate it with gpunet.load in Python")
+    known = network.input_format.classes
+    if known and known != data.classes:
+        raise DataError(
+            f"the model knows the classes {', '.join(known)}, but {data.name} has "
+            f"{', '.join(data.classes)}; evaluate it on the kind of data it was trained on"
+        )
+
+
+def confusion_matrix(y: NDArray, predicted: NDArray, classes: int) -> NDArray[np.int64]:
+    """Return how often each true class (row) was predicted as each class (column)."""
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(matrix, (y, predicted), 1)
+    return matrix
+
+
+def _show(confusion: NDArray[np.int64], classes: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="true class (rows), predicted class (columns)", title_justify="left")
+    table.add_column("")
+    for name in classes:
+        table.add_column(name, justify="right")
+    table.add_column("recall", justify="right")
+    for i, (name, row) in enumerate(zip(classes, confusion, strict=True)):
+        recall = f"{row[i] / row.sum():.1%}" if row.sum() else "-"
+        table.add_row(name, *(f"{count:,}" for count in row), recall)
+    Console().print(table)

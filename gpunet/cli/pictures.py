@@ -1,0 +1,92 @@
+"""Reading what ``gpunet predict`` is given: IDX files, .npy arrays, PNG and JPEG pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpunet.datasets.idx import read_idx
+from gpunet.errors import DataError, FileError, MissingExtraError
+
+PICTURES = (".png", ".jpg", ".jpeg")
+# A digit of MNIST is light on dark: its mean is near 33 of 255. Scans are dark on light.
+LIGHT_BACKGROUND = 127
+
+
+def read_inputs(
+    paths: tuple[str, ...], shape: tuple[int, int] | None, invert: bool
+) -> Iterator[tuple[str, NDArray]]:
+    """Yield (name, rows) for each path; rows are (n, features), uint8 or floats.
+
+    Args:
+        paths: Files.
+        shape: (rows, columns) that pictures are brought to; None if the model takes none.
+        invert: Turn dark on light into light on dark, for uint8 values.
+
+    Raises:
+        FileError, DataError: A file cannot be read, or is not what its name says.
+        MissingExtraError: A picture, and Pillow is not installed.
+    """
+    for name in paths:
+        path = Path(name)
+        if not path.is_file():
+            raise FileError(f"there is no file {path}")
+        if path.suffix.lower() in PICTURES:
+            array = read_picture(path, shape)
+            if array.mean() > LIGHT_BACKGROUND and not invert:
+                raise DataError(
+                    f"{path} is dark on light (mean {array.mean():.0f} of 255), but the model "
+                    "learnt light on dark; add --invert"
+                )
+        elif path.suffix.lower() == ".npy":
+            array = _read_npy(path)
+        else:
+            array = read_idx(path)
+        rows = _as_rows(array, path, shape)
+        yield name, 255 - rows if invert and rows.dtype == np.uint8 else rows
+
+
+def read_picture(path: Path, shape: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Return a PNG or JPEG as grey levels, scaled to the model's picture size."""
+    if shape is None:
+        raise DataError(f"{path} is a picture, but this model was not trained on pictures")
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise MissingExtraError("pictures need Pillow; pip install 'gpunet[plot]'") from error
+    try:
+        with Image.open(path) as image:
+            # Transparent parts are paper, whatever colour is stored in them.
+            rgba = image.convert("RGBA")
+            paper = Image.new("RGBA", rgba.size, "white")
+            grey = Image.alpha_composite(paper, rgba).convert("L")
+            return np.asarray(grey.resize(shape[::-1], Image.Resampling.LANCZOS))
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as a picture ({error})") from error
+
+
+def _read_npy(path: Path) -> NDArray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a complete .npy file of numbers ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path} holds several arrays; save the one to predict with numpy.save")
+    return array
+
+
+def _as_rows(array: NDArray, path: Path, shape: tuple[int, int] | None) -> NDArray:
+    """Return (n, features) from (n, features), (n, rows, columns), one picture or one row."""
+    if array.ndim == 3:
+        return array.reshape(len(array), -1)
+    if array.ndim == 1 or (array.ndim == 2 and array.shape == shape):
+        return array.reshape(1, -1)
+    if array.ndim == 2:
+        return array
+    raise DataError(
+        f"{path} has shape {array.shape}; expected rows (n, features) or pictures "
+        "(n, rows, columns)"
+    )

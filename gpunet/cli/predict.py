@@ -1,0 +1,88 @@
+"""gpunet predict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+
+from gpunet.cli.options import (
+    choose_backend,
+    device_line,
+    device_options,
+    model_option,
+    output_options,
+    print_json,
+)
+from gpunet.cli.pictures import read_inputs
+from gpunet.datasets import Dataset
+from gpunet.errors import DataError
+from gpunet.nn.model_file import load
+from gpunet.nn.network import Network
+
+
+@click.command()
+@model_option
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many rows of each file.")
+@click.option("--invert", is_flag=True, help="The pictures are dark on light.")
+@device_options
+@output_options
+def predict(
+    model: str,
+    inputs: tuple[str, ...],
+    limit: int | None,
+    invert: bool,
+    device: str,
+    xp: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Classify the images or rows in each FILE: IDX, .npy, PNG or JPEG.
+
+    Integers 0 to 255 are scaled as in training; floats are taken as they are.
+    """
+    backend = choose_backend(device, xp)
+    if not (quiet or as_json):
+        click.echo(device_line(backend), err=True)
+    network = load(model, device=backend)
+    rows: list[dict[str, Any]] = []
+    for name, X in read_inputs(inputs, network.input_format.image_shape, invert):
+        try:
+            rows += _predict(network, name, X[:limit])
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from error
+    if as_json:
+        print_json({"model": model, "device": backend.device, "predictions": rows})
+        return
+    width = max(len(_label(row)) for row in rows)
+    for row in rows:
+        click.echo(f"{_label(row):<{width}}  {row['class']}  {row['probability']:.4f}")
+
+
+def _predict(network: Network, name: str, X: Any) -> list[dict[str, Any]]:
+    """Return one result a row: its file, its number there, the class and its probability."""
+    if network.architecture.output not in ("sigmoid", "softmax"):
+        raise DataError("this model does not classify; use gpunet.load and predict in Python")
+    known = network.input_format
+    scale = known.scale if X.dtype == np.uint8 else 1.0
+    A = network.predict_proba(Dataset(X, np.zeros(len(X), np.int64), scale=scale))
+    if network.architecture.output == "sigmoid":
+        if A.shape[1] > 1:
+            raise DataError("this model has several independent outputs; use it in Python")
+        A = np.hstack([1 - A, A])
+    best = A.argmax(axis=1)
+    return [
+        {
+            "input": name,
+            "row": i,
+            "class": known.classes[k] if known.classes else str(k),
+            "probability": float(A[i, k]),
+        }
+        for i, k in enumerate(best)
+    ]
+
+
+def _label(row: dict[str, Any]) -> str:
+    return f"{row['input']}[{row['row']}]"
