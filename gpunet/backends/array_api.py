@@ -79,7 +79,12 @@ class ArrayApiBackend(Backend):
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 result = formula(self.xp, *arguments)
                 if isinstance(out, tuple):
-                    for target, value in zip(out, result, strict=True):
+                    # An argument returned as it stands may also be one of the targets.
+                    values = [
+                        self.xp.asarray(v, copy=True) if any(v is a for a in arguments) else v
+                        for v in result
+                    ]
+                    for target, value in zip(out, values, strict=True):
                         target[...] = value
                 else:
                     out[...] = result

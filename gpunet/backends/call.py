@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gpunet.backends.expression import BOOL, FLOAT, UINT32, UINT64, Argument
 
 
@@ -73,6 +75,23 @@ def as_table(shape: tuple[int, ...], flat: bool) -> tuple[int, int]:
     if shape == ():
         return 1, 1
     raise TypeError(f"kernels take arrays of at most two dimensions, not shape {shape}")
+
+
+def strides(array: Any, call: Call) -> tuple[np.int64, np.int64]:
+    """Return an array's (row, column) strides in elements, 0 along an axis it is broadcast on."""
+    rows, columns = as_table(array.shape, call.flat)
+    if array.ndim == 2:
+        by_row, by_column = (s // array.itemsize for s in array.strides)
+    else:
+        by_row, by_column = (1, 0) if call.flat else (0, 1)
+        if array.ndim == 1:
+            by_row, by_column = (
+                x * array.strides[0] // array.itemsize for x in (by_row, by_column)
+            )
+    return (
+        np.int64(by_row if rows == call.rows and rows > 1 else 0),
+        np.int64(by_column if columns == call.columns and columns > 1 else 0),
+    )
 
 
 def _kind(array: Any) -> str:

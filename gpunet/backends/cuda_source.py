@@ -17,6 +17,7 @@ from gpunet.backends.call import Call
 from gpunet.backends.expression import BOOL, FLOAT, REDUCTIONS, UINT32, UINT64, Graph, Node
 
 C_TYPES = {
+    "uint8": "unsigned char",
     "float32": "float",
     "float64": "double",
     BOOL: "bool",
@@ -46,6 +47,28 @@ INFIX = {
     "bitwise_and": "&",
     "bitwise_right_shift": ">>",
 }
+
+
+# Rows of a table, scaled: those that `chosen` lists, or all from `start` on if it is null.
+GATHER = """\
+extern "C" __global__ void gather(
+    long long rows, long long columns, const {source}* X, long long X_r, const long long* chosen,
+    long long start, {target} scale, {target}* out)
+{{
+    const long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long i = first; i < rows * columns; i += step) {{
+        const long long r = i / columns, c = i % columns;
+        const long long from = chosen ? chosen[r] : start + r;
+        out[i] = scale * ({target})X[from * X_r + c];
+    }}
+}}
+"""
+
+
+def gather_source(source: str, target: str) -> str:
+    """Return the text of the kernel ``gather``, from one type of number to another."""
+    return GATHER.format(source=C_TYPES[source], target=C_TYPES[target])
 
 
 def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, as_host
-from gpunet.backends.call import Call, as_table
-from gpunet.backends.cuda_source import cuda_source, needs_row_threads
+from gpunet.backends.call import Call, strides
+from gpunet.backends.cuda_source import cuda_source, gather_source, needs_row_threads
 from gpunet.backends.expression import Formula, trace
 
 THREADS = 256
@@ -22,21 +22,6 @@ MOST_BLOCKS = 4096
 # Without fused multiply-adds the GPU rounds sums and products exactly as NumPy does, and these
 # kernels are bound by memory, not by arithmetic.
 OPTIONS = ("--std=c++17", "--fmad=false")
-
-GATHER = """
-extern "C" __global__ void gather(
-    long long rows, long long columns, const {source}* X, long long X_r, const long long* chosen,
-    long long start, {target} scale, {target}* out)
-{{
-    const long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    const long long step = (long long)gridDim.x * blockDim.x;
-    for (long long i = first; i < rows * columns; i += step) {{
-        const long long r = i / columns, c = i % columns;
-        const long long from = chosen ? chosen[r] : start + r;
-        out[i] = scale * ({target})X[from * X_r + c];
-    }}
-}}
-"""
 
 
 class CupyBackend(Backend):
@@ -90,8 +75,7 @@ class CupyBackend(Backend):
         source, target = X.dtype.name, out.dtype.name
         gather = self._gathers.get((source, target))
         if gather is None:
-            c_types = {"uint8": "unsigned char", "float32": "float", "float64": "double"}
-            text = GATHER.format(source=c_types[source], target=c_types[target])
+            text = gather_source(source, target)
             gather = self._gathers[source, target] = cupy.RawKernel(text, "gather", OPTIONS)
         count, columns = out.shape
         arguments = (
@@ -157,20 +141,3 @@ class CupyBackend(Backend):
         """Return "cuda:N (the GPU's name, CuPy X.Y)"."""
         properties = cupy.cuda.runtime.getDeviceProperties(self._device.id)
         return f"{self.device} ({properties['name'].decode()}, CuPy {cupy.__version__})"
-
-
-def strides(array: Any, call: Call) -> tuple[np.int64, np.int64]:
-    """Return an array's (row, column) strides in elements, 0 along an axis it is broadcast on."""
-    rows, columns = as_table(array.shape, call.flat)
-    if array.ndim == 2:
-        by_row, by_column = (s // array.itemsize for s in array.strides)
-    else:
-        by_row, by_column = (1, 0) if call.flat else (0, 1)
-        if array.ndim == 1:
-            by_row, by_column = (
-                x * array.strides[0] // array.itemsize for x in (by_row, by_column)
-            )
-    return (
-        np.int64(by_row if rows == call.rows and rows > 1 else 0),
-        np.int64(by_column if columns == call.columns and columns > 1 else 0),
-    )

@@ -193,6 +193,8 @@ def _constant(number: Any) -> Node:
 def _reduce(op: str, x: Node, axis: int, keepdims: bool) -> Node:
     if axis != -1 or not keepdims:
         raise TypeError(f"formulas reduce along rows only: xp.{op}(x, axis=-1, keepdims=True)")
+    if not x.by_column:  # a column, perhaps beside wider tables: it is its own sum
+        return x
     return Node(op, (x,), x.dtype, by_row=x.by_row, by_column=False)
 
 

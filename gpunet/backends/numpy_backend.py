@@ -94,6 +94,7 @@ class NumpyBackend(Backend):
             key = (
                 *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else type(a) for a in arguments],
                 outs[0].shape,
+                outs[0].dtype,
             )
             program = programs.get(key)
             if program is None:

@@ -21,7 +21,7 @@ COMMANDS = {
     "fetch": "Download a data set into the cache folder.",
 }
 
-INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+INTERRUPTED_STATUS = 130  # 128 + SIGINT, what shells expect
 
 
 class LazyGroup(click.Group):
@@ -62,15 +62,15 @@ def run(arguments: list[str], command: click.Command = cli, name: str = "gpunet"
     """Run the command line; return its exit status: 0, 1 for a failure, 2 for wrong usage."""
     debug = "--debug" in arguments
     try:
-        command.main(arguments, prog_name=name, standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
+        # A command's own exit status comes back as a value, whatever else as None.
+        status = command.main(arguments, prog_name=name, standalone_mode=False)
+        return status if isinstance(status, int) else 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return INTERRUPTED_STATUS
     except BrokenPipeError:  # the reader of our output has had enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,4 +94,3 @@ def run(arguments: list[str], command: click.Command = cli, name: str = "gpunet"
             err=True,
         )
         return 1
-    return 0

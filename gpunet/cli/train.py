@@ -12,6 +12,7 @@ import numpy as np
 from gpunet import random
 from gpunet.cli import run_folder
 from gpunet.cli.data import load_data
+from gpunet.cli.main import INTERRUPTED_STATUS
 from gpunet.cli.options import (
     choose_backend,
     device_line,
@@ -24,6 +25,7 @@ from gpunet.nn.model_file import FILE_NAME
 from gpunet.nn.network import Network
 from gpunet.optim import OPTIMIZERS, Optimizer, schedules
 from gpunet.training import Callback, EarlyStopping, History, fit
+from gpunet.training.interrupt import INTERRUPTED
 from gpunet.training.progress import Progress
 
 DEFAULT_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
@@ -84,6 +86,9 @@ def train(**options: Any) -> None:
         print_json(result)
     else:
         _report(result, written, quiet)
+    if history.stopped == INTERRUPTED:
+        # All is saved, but a script should not take the run for a complete one.
+        click.get_current_context().exit(INTERRUPTED_STATUS)
 
 
 def _optimizer(options: dict[str, Any]) -> Optimizer:

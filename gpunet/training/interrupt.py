@@ -7,6 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+INTERRUPTED = "interrupted"  # what History.stopped then says
+
 
 class Interrupt:
     """Within this context the first Ctrl-C only sets ``requested``; a second one is raised.

@@ -16,7 +16,7 @@ from gpunet.nn.workspace import Workspace
 from gpunet.optim import SGD, Optimizer
 from gpunet.training.callbacks import Callback, FunctionCallback, Run
 from gpunet.training.history import History
-from gpunet.training.interrupt import Interrupt
+from gpunet.training.interrupt import INTERRUPTED, Interrupt
 
 # Losses are read from the device when this much time has passed (or at once, for callbacks and
 # validation), so that short epochs do not make it wait.
@@ -147,7 +147,7 @@ class _Loop:
                         self._read()
                         last_read = time.perf_counter()
                     if interrupt.requested:
-                        self.run_info.stop("interrupted")
+                        self.run_info.stop(INTERRUPTED)
                     if self.history.stopped:
                         break
                 self._read()

@@ -1,0 +1,122 @@
+"""gpunet evaluate and gpunet predict."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+
+import gpunet as library
+from gpunet import datasets
+
+ROWS = 12
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    """The first test images as IDX, as .npy of pixels and of floats, and the first as PNG."""
+    image_module = pytest.importorskip("PIL.Image")
+    X = datasets.load("mnist58")[1].X[:ROWS]
+    paths = {kind: tmp_path / name for kind, name in (
+        ("idx", "images.idx"), ("npy", "pixels.npy"), ("floats", "floats.npy"),
+        ("png", "digit.png"), ("inverted", "paper.png"),
+    )}  # fmt: skip
+    datasets.write_idx(paths["idx"], X.reshape(-1, 28, 28))
+    np.save(paths["npy"], X)
+    np.save(paths["floats"], X.astype(np.float32) * np.float32(1 / 255))
+    image_module.fromarray(X[0].reshape(28, 28)).save(paths["png"])
+    image_module.fromarray(255 - X[0].reshape(28, 28)).save(paths["inverted"])
+    return paths
+
+
+def test_every_kind_of_file_gives_the_library_s_answer(
+    gpunet: Command, model: Path, inputs: dict[str, Path]
+) -> None:
+    test = datasets.load("mnist58")[1].part(slice(0, ROWS))
+    A = library.load(model, device="cpu").predict_proba(test)[:, 0]
+    expected = [("8", p) if p > 0.5 else ("5", 1 - p) for p in A.tolist()]
+    done = gpunet("predict", "--model", model, inputs["idx"], inputs["npy"], "--json")
+    assert [(r["class"], r["probability"]) for r in done.json["predictions"]] == [
+        (name, pytest.approx(p, abs=1e-6)) for name, p in expected * 2
+    ]
+    # Rounding: pixel * (1/255) in float32 is what the network does itself with the integers.
+    done = gpunet("predict", "--model", model, inputs["floats"], "--json")
+    assert [r["class"] for r in done.json["predictions"]] == [name for name, _ in expected]
+    for options in (["png"], ["inverted", "--invert"]):
+        done = gpunet("predict", "--model", model, inputs[options[0]], *options[1:], "--json")
+        (row,) = done.json["predictions"]
+        assert row["class"] == expected[0][0]
+        assert row["probability"] == pytest.approx(expected[0][1], abs=1e-6)
+
+
+def test_limit_and_the_printed_table(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path]
+) -> None:
+    done = gpunet_here("predict", "--model", model, inputs["npy"], "--limit", "3", "--quiet")
+    lines = done.out.splitlines()
+    assert len(lines) == 3
+    assert all(line.split()[1] in ("5", "8") for line in lines)
+
+
+def test_dark_on_light_is_pointed_out(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path]
+) -> None:
+    done = gpunet_here("predict", "--model", model, inputs["inverted"])
+    assert done.status == 1
+    assert "--invert" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("picture.png", b"no picture", "picture"),
+        ("array.npy", b"no array", ".npy"),
+        ("something", b"\x00\x00\x08\x03\x00\x00", "expected"),
+    ],
+)
+def test_files_that_are_not_what_they_say(
+    gpunet_here: Command, model: Path, tmp_path: Path, name: str, content: bytes, hint: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = gpunet_here("predict", "--model", model, name)
+    assert done.status == 1
+    assert name in done.err
+    assert hint in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("array", "hint"),
+    [
+        (np.zeros((2, 783), np.float32), "783 columns but the network expects 784"),
+        (np.full((2, 784), np.nan), "row 0, column 0"),
+        (np.zeros((0, 784)), "no examples"),
+        (np.zeros((2, 2, 2, 2)), "shape (2, 2, 2, 2)"),
+    ],
+    ids=["783 columns", "nan", "empty", "four dimensions"],
+)
+def test_arrays_that_do_not_fit(
+    gpunet_here: Command, model: Path, tmp_path: Path, array: np.ndarray, hint: str
+) -> None:
+    np.save(tmp_path / "rows.npy", array)
+    done = gpunet_here("predict", "--model", model, "rows.npy", "--json")
+    assert (done.status, done.out) == (1, "")
+    assert hint in done.err
+    assert "rows.npy" in done.err
+
+
+def test_a_pickle_is_never_loaded(gpunet_here: Command, model: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    done = gpunet_here("predict", "--model", model, "rows.npy")
+    assert done.status == 1
+    assert "allow_pickle=False" in done.err
+
+
+def test_evaluate_agrees_with_the_library(gpunet: Command, model: Path) -> None:
+    for part, data in zip(("train", "test"), datasets.load("mnist58"), strict=True):
+        done = gpunet("evaluate", "--model", model, "--part", part, "--json", "--device", "cpu")
+        expected = library.load(model, device="cpu").evaluate(data)
+        assert {k: done.json[k] for k in expected} == expected
+        confusion = np.array(done.json["confusion"])
+        assert confusion.sum() == len(data)
+        assert np.trace(confusion) / len(data) == pytest.approx(expected["accuracy"])
