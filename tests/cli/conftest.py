@@ -1,41 +1,17 @@
 """Running the real command in a process of its own."""
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from running import Command, Result, environment
 
 from gpunet import datasets
 from gpunet.cli import main
-
-
-@dataclass
-class Result:
-    """What a finished command left."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Result]
-
-
-def environment() -> dict[str, str]:
-    """The machine's, less what would change what these tests see."""
-    unwanted = ("GPUNET_DATA_DIR", "GPUNET_CACHE_DIR", "GPUNET_MIRRORS", "COLUMNS")
-    return {k: v for k, v in os.environ.items() if k not in unwanted} | {"PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture

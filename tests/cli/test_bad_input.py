@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
+from running import Command
 
 from gpunet import datasets
 from gpunet.backends import available_devices

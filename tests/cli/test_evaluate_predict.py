@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
+from running import Command
 
 import gpunet as library
 from gpunet import datasets

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from conftest import Command
+from running import Command
 
 from gpunet.backends import Backend
 from gpunet.examples import EXAMPLES, Figure

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from conftest import Command
+from running import Command
 
 import gpunet as library
 

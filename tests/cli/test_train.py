@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import Command, environment
+from running import Command, environment
 
 import gpunet as library
 
