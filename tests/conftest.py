@@ -10,7 +10,8 @@ from gpunet.errors import DeviceError
 
 # How long an example takes says nothing about whether it is right, and machines differ.
 hypothesis.settings.register_profile("gpunet", deadline=None, max_examples=30)
-hypothesis.settings.load_profile("gpunet")
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile("gpunet")  # pytest --hypothesis-profile=thorough looks longer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
