@@ -40,11 +40,11 @@ def _where(condition: NDArray, x: Any, y: Any, out: NDArray) -> None:
 
 
 def _row_max(x: NDArray, out: NDArray) -> None:
-    np.maximum.reduce(x, axis=-1, keepdims=True, out=out)
+    np.maximum.reduce(np.atleast_2d(x), axis=-1, keepdims=True, out=out)  # a vector is a row
 
 
 def _row_sum(x: NDArray, out: NDArray) -> None:
-    np.add.reduce(x, axis=-1, keepdims=True, out=out)
+    np.add.reduce(np.atleast_2d(x), axis=-1, keepdims=True, out=out)
 
 
 CALLS: dict[str, Callable[..., Any]] = UFUNCS | {

@@ -68,7 +68,8 @@ class Dropout:
     """
 
     def __init__(self, backend: Backend, rate: float, seed: int, layer: int, step: Array) -> None:
-        threshold, keep = round(rate * 2**32), 1.0 / (1.0 - rate)
+        # At most the largest word, which a rate just below 1 would round past.
+        threshold, keep = min(round(rate * 2**32), random.LOW), 1.0 / (1.0 - rate)
         key = (seed, random.DROPOUT + layer)
 
         def mask(xp: Any, row: Array, column: Array, step: Array, like: Array) -> tuple[Array, ...]:

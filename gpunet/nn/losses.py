@@ -94,8 +94,8 @@ def correct(xp: Any, output: str, Z: Array, A: Array, Y: Array) -> Array:
         largest = xp.astype(xp.max(Z, axis=-1, keepdims=True) <= Z, Z.dtype)
         hits = xp.sum(Y * largest, axis=-1, keepdims=True)
         return hits / xp.sum(largest, axis=-1, keepdims=True)
-    wrong = xp.astype(xp.equal(A > 0.5, Y > 0.5), Z.dtype)
-    return -xp.max(-wrong, axis=-1, keepdims=True)
+    right = xp.astype(xp.equal(A > 0.5, Y > 0.5), Z.dtype)
+    return -xp.max(-right, axis=-1, keepdims=True)  # the smallest
 
 
 def head(loss: Loss, output: Activation) -> Callable[..., tuple[Array, Array, Array]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpunet.backends import Backend
+from gpunet.backends import Backend, get_backend
 from gpunet.errors import ArgumentError, FileError, GpunetError, ModelFileError
 from gpunet.files import write_atomically
 from gpunet.nn.architecture import describe
@@ -60,7 +61,8 @@ def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Networ
     try:
         tensors = decode(content)
         about = _metadata(content)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    # RecursionError: JSON that is nested too deeply.
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(
             f"{path} is not a complete safetensors file ({error}); train or copy it again"
         ) from error
@@ -68,20 +70,19 @@ def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Networ
         raise ModelFileError(
             f"{path} is a safetensors file of another program: it has no gpunet architecture"
         )
-    return _build(path, about, tensors, device)
+    backend = device if isinstance(device, Backend) else get_backend(device)
+    return _build(path, about, tensors, backend)
 
 
 def _metadata(content: bytes) -> dict[str, Any] | None:
     """Return gpunet's part of the metadata: a file starts with 8 bytes of length, then JSON."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    text = header.get("__metadata__", {}).get("gpunet")
+    text = (header.get("__metadata__") or {}).get("gpunet")
     return None if text is None else dict(json.loads(text))
 
 
-def _build(
-    path: Path, about: dict[str, Any], tensors: dict[str, Any], device: str | Backend
-) -> Network:
+def _build(path: Path, about: dict[str, Any], tensors: dict[str, Any], backend: Backend) -> Network:
     from gpunet.nn.network import InputFormat, Network
 
     if about.get("format") != FORMAT:
@@ -90,13 +91,13 @@ def _build(
         )
     try:
         _check_shapes(path, about["architecture"], tensors)
-        network = Network(**about["architecture"], seed=about["seed"], init="zeros", device=device)
+        network = Network(**about["architecture"], seed=about["seed"], init="zeros", device=backend)
         network.load_parameters(tensors)
         given = about["input"]
         shape = given["image_shape"]
         network.input_format = InputFormat(
             str(given["name"]),
-            float(given["scale"]),
+            _finite(given["scale"]),
             tuple(str(c) for c in given["classes"]),
             (int(shape[0]), int(shape[1])) if shape else None,
         )
@@ -104,7 +105,7 @@ def _build(
         raise ModelFileError(f"{path} contradicts itself: {error}") from error
     except GpunetError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ModelFileError(
             f"{path} lacks part of its architecture ({type(error).__name__}: {error}); train or "
             "copy it again"
@@ -117,8 +118,21 @@ def _check_shapes(path: Path, architecture: dict[str, Any], tensors: dict[str, A
     expected = Slices.of(describe(**architecture).sizes, bool(architecture["bias"])).shapes
     found = {name: tensor.shape for name, tensor in tensors.items()}
     if found != expected:
-        name = next(n for n in {**expected, **found} if found.get(n) != expected.get(n))
+        name = next(n for n in sorted({**expected, **found}) if found.get(n) != expected.get(n))
         raise ModelFileError(
             f"{path} contradicts itself: by its architecture {name} has shape "
             f"{expected.get(name, 'none')}, in the file {found.get(name, 'none')}"
         )
+    other = {str(tensor.dtype) for tensor in tensors.values()} - {architecture["dtype"]}
+    if other:
+        raise ModelFileError(
+            f"{path} contradicts itself: by its architecture it holds {architecture['dtype']}, "
+            f"in the file {' and '.join(sorted(other))}"
+        )
+
+
+def _finite(number: Any) -> float:
+    value = float(number)
+    if not isfinite(value):
+        raise ValueError(f"the scale of the inputs is {value}")
+    return value

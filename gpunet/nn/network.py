@@ -77,7 +77,7 @@ class Network:
                 f"unknown init {init!r}{did_you_mean(init, INITIALIZERS)}; choose one of "
                 f"{', '.join(INITIALIZERS)}"
             )
-        self.seed = _checked_seed(seed)
+        self.seed = checked_seed(seed)
         self.backend = device if isinstance(device, Backend) else get_backend(device)
         self.input_format = InputFormat()
         self.mlp = MLP(self.backend, self.architecture, self.seed)
@@ -99,7 +99,8 @@ class Network:
             ArgumentError: A wrong name, shape or type; then nothing has changed.
         """
         own = self.mlp.parameters
-        unknown, missing = sorted(set(parameters) - set(own)), sorted(set(own) - set(parameters))
+        unknown = sorted(str(name) for name in set(parameters) - set(own))
+        missing = sorted(set(own) - set(parameters))
         if unknown or missing:
             raise ArgumentError(
                 f"this network's parameters are {', '.join(own)}; "
@@ -111,7 +112,12 @@ class Network:
             )
         checked = {}
         for name, value in parameters.items():
-            host = self.backend.to_numpy(value) if self.backend.owns(value) else np.asarray(value)
+            try:
+                host = (
+                    self.backend.to_numpy(value) if self.backend.owns(value) else np.asarray(value)
+                )
+            except (TypeError, ValueError) as error:
+                raise ArgumentError(f"{name} cannot be read as an array ({error})") from error
             if host.dtype.kind not in "biuf":
                 raise ArgumentError(f"{name} must hold numbers, not {host.dtype}")
             if host.shape != tuple(own[name].shape):
@@ -210,7 +216,8 @@ def format_of(data: Dataset) -> InputFormat:
     return InputFormat(data.name, data.scale, data.classes, data.image_shape)
 
 
-def _checked_seed(seed: int) -> int:
+def checked_seed(seed: int) -> int:
+    """Return ``seed`` as a Python integer; raises ArgumentError if it is out of range."""
     if isinstance(seed, int | np.integer) and 0 <= seed < 2**32:
         return int(seed)
     raise ArgumentError(f"seed must be an integer from 0 to 4294967295; got {seed!r}")

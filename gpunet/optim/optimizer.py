@@ -92,7 +92,9 @@ class Stepper:
     def step(self, epoch: float) -> None:
         """Apply one step; ``epoch`` (with its fraction) is where the schedule stands."""
         self.steps += 1
-        scalars = self.optimizer.scalars(self.optimizer.learning_rate(epoch), self.steps)
+        # A schedule may return a NumPy number, which would pass for an array.
+        rate = float(self.optimizer.learning_rate(epoch))
+        scalars = self.optimizer.scalars(rate, self.steps)
         if self._clip is not None:
             self._clip()
         for kernel, grad, (theta, *moments) in self._parts:

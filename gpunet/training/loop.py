@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
 from typing import Any
 
 from gpunet import random
@@ -11,7 +12,7 @@ from gpunet.backends import Array
 from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.feed import Feed
-from gpunet.nn.network import Network, format_of
+from gpunet.nn.network import Network, checked_seed, format_of
 from gpunet.nn.workspace import Workspace
 from gpunet.optim import SGD, Optimizer
 from gpunet.training.callbacks import Callback, FunctionCallback, Run
@@ -58,11 +59,9 @@ def fit(
         DataError: The examples do not fit the network.
         DivergedError: The loss is no longer finite; its ``history`` has the epochs before.
     """
-    if isinstance(X, Dataset):
-        network.input_format = format_of(X)
     feed = Feed(network.backend, network.check(X, Y))
     batch_size = _checked_batch_size(batch_size, feed.n)
-    if not isinstance(epochs, int) or epochs < 1:
+    if not isinstance(epochs, Integral) or epochs < 1:
         raise ArgumentError(f"epochs must be a whole number above 0; got {epochs!r}")
     loop = _Loop(
         network,
@@ -70,23 +69,25 @@ def fit(
         _validation_feed(network, validation),
         SGD() if optimizer is None else optimizer,
         batch_size,
-        network.seed if seed is None else seed,
+        network.seed if seed is None else checked_seed(seed),
         shuffle and batch_size < feed.n,
         [c if isinstance(c, Callback) else FunctionCallback(c) for c in callbacks],
-        epochs,
+        int(epochs),
     )
+    if isinstance(X, Dataset):
+        network.input_format = format_of(X)
     return loop.run()
 
 
 def _checked_batch_size(batch_size: int | None, n: int) -> int:
     if batch_size is None:
         return n
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= n:
+    if not isinstance(batch_size, Integral) or not 1 <= batch_size <= n:
         raise ArgumentError(
             f"batch size must be from 1 to the number of examples, {n} (None for all at once); "
             f"got {batch_size!r}"
         )
-    return batch_size
+    return int(batch_size)
 
 
 def _validation_feed(network: Network, validation: Any) -> Feed | None:
@@ -212,7 +213,7 @@ class _Loop:
             scores = self.network.evaluate_feed(self.validation)
             logs |= {f"val_{name}": value for name, value in scores.items()}
         last_step = epoch - 1 / self.steps_per_epoch
-        logs["learning_rate"] = self.optimizer.learning_rate(last_step)
+        logs["learning_rate"] = float(self.optimizer.learning_rate(last_step))
         self.history.append(logs)
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)

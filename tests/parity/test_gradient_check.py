@@ -77,11 +77,15 @@ def test_the_network_is_not_changed(dtype: str) -> None:
 def test_a_minimum_passes() -> None:
     """All derivatives are 0 there, and the loss is not: what is left is rounding."""
     net = gpunet.Network([1, 1], dtype="float64", device="cpu")
-    X, Y = np.zeros((3, 1)), np.array([1, 0, 0])
-    net.load_parameters({"W1": [[0.0]], "b1": [np.log(1 / 2)]})  # a probability of 1/3
-    result = gpunet.gradient_check(net, X, Y)
-    assert abs(result.analytic) < 1e-15
-    assert result, result
+    noise = []
+    for n in range(3, 40):  # one of n in the class: a probability of 1/n is best
+        X, Y, p = np.zeros((n, 1)), np.arange(n) == 0, 1 / n
+        net.load_parameters({"W1": [[0.0]], "b1": [np.log(p / (1 - p))]})
+        result = gpunet.gradient_check(net, X, Y)
+        assert abs(result.analytic) < 1e-15
+        assert result, result
+        noise.append(abs(result.numeric))
+    assert max(noise) > 1e-12  # or this tested nothing
 
 
 # --- negative controls: each of these must fail -------------------------------------------------
