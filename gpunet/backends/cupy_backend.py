@@ -71,7 +71,10 @@ class CupyBackend(Backend):
 
     def take(self, X: Array, rows: Array | slice, scale: float, out: Array) -> None:
         """Gather and scale in one kernel: ``out = scale * X[rows]``."""
-        chosen, start = (0, rows.start or 0) if isinstance(rows, slice) else (rows, 0)
+        if isinstance(rows, slice):
+            chosen, start = np.uint64(0), rows.start or 0  # a null pointer: no list of rows
+        else:
+            chosen, start = rows.astype(np.int64, copy=False), 0  # what the kernel reads
         source, target = X.dtype.name, out.dtype.name
         gather = self._gathers.get((source, target))
         if gather is None:
@@ -80,7 +83,7 @@ class CupyBackend(Backend):
         count, columns = out.shape
         arguments = (
             *(np.int64(count), np.int64(columns), X, np.int64(X.strides[0] // X.itemsize)),
-            *(np.uint64(0) if isinstance(chosen, int) else chosen, np.int64(start)),
+            *(chosen, np.int64(start)),
             *(out.dtype.type(scale), out),
         )
         self._launch(gather, count * columns, arguments)

@@ -47,7 +47,7 @@ def check_examples(
     if isinstance(X, Dataset):
         scale = X.scale
         if Y is None and need_targets:
-            Y = X.targets
+            Y = X.y if architecture.output == "softmax" else X.targets
         X = X.X
     X = _features(_host(X, "X", backend), architecture)
     if Y is None:

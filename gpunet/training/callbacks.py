@@ -49,7 +49,7 @@ class Callback:
         """Called for each epoch, counted from 1, with what History keeps of it."""
 
     def on_train_end(self, history: History) -> None:
-        """Called once, at the end, however it came."""
+        """Called once, at the end, however it came; the last callback first."""
 
 
 class FunctionCallback(Callback):
@@ -75,7 +75,8 @@ class Monitor(Callback):
 
     Args:
         monitor: "loss", "accuracy", "val_loss" or "val_accuracy"; by default the loss on the
-            validation data if there are any, else the training loss.
+            validation data if there are any, else the training loss (which an epoch measures
+            before its updates, so it lags behind the weights by up to an epoch).
         min_delta: How much better counts as better.
     """
 

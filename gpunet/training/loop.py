@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from numbers import Integral
 from typing import Any
 
@@ -136,27 +137,31 @@ class _Loop:
             self.order = self.backend.zeros((feed.n,), "int64")
 
     def run(self) -> History:
-        started = last_read = time.perf_counter()
-        for callback in self.callbacks:
-            callback.on_train_begin(self.run_info)
-        try:
-            with Interrupt() as interrupt:
-                for epoch in range(self.run_info.epochs):
-                    self._epoch(epoch, interrupt)
-                    due = time.perf_counter() - last_read > SECONDS_BETWEEN_READS
-                    if due or len(self.unread) == self.epochs_unread:
-                        self._read()
-                        last_read = time.perf_counter()
-                    if interrupt.requested:
-                        self.run_info.stop(INTERRUPTED)
-                    if self.history.stopped:
-                        break
-                self._read()
-        finally:
-            self.history.seconds = time.perf_counter() - started
+        with ExitStack() as ends:  # each callback that has begun also ends, whatever happens
             for callback in self.callbacks:
-                callback.on_train_end(self.history)
+                callback.on_train_begin(self.run_info)
+                ends.callback(callback.on_train_end, self.history)
+            started = time.perf_counter()
+            try:
+                self._train()
+            finally:
+                self.history.seconds = time.perf_counter() - started
         return self.history
+
+    def _train(self) -> None:
+        last_read = time.perf_counter()
+        with Interrupt() as interrupt:
+            for epoch in range(self.run_info.epochs):
+                self._epoch(epoch, interrupt)
+                due = time.perf_counter() - last_read > SECONDS_BETWEEN_READS
+                if due or len(self.unread) == self.epochs_unread:
+                    self._read()
+                    last_read = time.perf_counter()
+                if interrupt.requested:
+                    self.run_info.stop(INTERRUPTED)
+                if self.history.stopped:
+                    break
+            self._read()
 
     def _epoch(self, epoch: int, interrupt: Interrupt) -> None:
         """Go through the examples once, or until interrupted."""
