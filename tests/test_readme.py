@@ -1,0 +1,59 @@
+"""What the README shows is what there is."""
+
+import contextlib
+import io
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gpunet.cli.main import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SHELL = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_example_has_ten_lines_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = PYTHON[0]
+    assert len([line for line in example.splitlines() if line]) <= 10
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "README.md", "exec"), {})  # noqa: S102 (our own text)
+    accuracy = float(re.search(r"'accuracy': ([\d.]+)", printed.getvalue())[1])
+    assert accuracy > 0.98
+    assert (tmp_path / "model.safetensors").exists()
+
+
+def test_the_layer_is_shown_as_it_stands_in_the_source() -> None:
+    head, body = PYTHON[1].split("\n", 1)
+    source = (ROOT / "gpunet" / "nn" / "dense.py").read_text(encoding="utf-8")
+    assert head in source
+    assert body.rstrip() in source
+
+
+def test_every_command_is_in_the_table() -> None:
+    for name in COMMANDS:
+        assert f"| `gpunet {name}" in README
+
+
+def test_ci_runs_the_readme_s_test_command() -> None:
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip("this is not a checkout: .ci/ is missing")
+    (command,) = (text.strip() for text in SHELL if "pytest" in text)
+    assert command in script.read_text()
+
+
+def test_the_extras_it_names_exist() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    named = {extra for part in re.findall(r"'\.\[([\w,]+)\]'", README) for extra in part.split(",")}
+    assert named <= set(extras)
+    assert named >= {"plot", "test", "cuda12x", "cuda13x"}
