@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 
 from gpunet.backends import Backend, get_backend
+from gpunet.backends.strict_device import StrictDeviceBackend
 from gpunet.errors import DeviceError
 
 # How long an example takes says nothing about whether it is right, and machines differ.
@@ -45,6 +46,8 @@ def make_backend(name: str) -> Backend:
         return get_backend("cuda")
     if name == "numpy":
         return get_backend("cpu")
+    if name == "strict-device":
+        return StrictDeviceBackend()
     import array_api_strict
 
     return get_backend(xp=array_api_strict)
@@ -52,7 +55,12 @@ def make_backend(name: str) -> Backend:
 
 @pytest.fixture(
     scope="session",  # hypothesis wants fixtures that last; and a GPU is probed once
-    params=["numpy", "array-api-strict", pytest.param("cupy", marks=pytest.mark.gpu)],
+    params=[
+        "numpy",
+        "array-api-strict",
+        "strict-device",
+        pytest.param("cupy", marks=pytest.mark.gpu),
+    ],
 )
 def backend(request: pytest.FixtureRequest) -> Backend:
     return make_backend(request.param)

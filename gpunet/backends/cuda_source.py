@@ -25,6 +25,10 @@ C_TYPES = {
     UINT64: "unsigned long long",
 }
 
+# Without fused multiply-adds the GPU rounds sums and products exactly as NumPy does, and these
+# kernels are bound by memory, not by arithmetic.
+OPTIONS = ("--std=c++17", "--fmad=false")
+
 # fmax and fmin would swallow a NaN; NumPy's maximum and minimum pass it on, and so do these.
 PREAMBLE = """\
 typedef long long index;

@@ -13,15 +13,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, as_host
 from gpunet.backends.call import Call, strides
-from gpunet.backends.cuda_source import cuda_source, gather_source, needs_row_threads
+from gpunet.backends.cuda_source import OPTIONS, cuda_source, gather_source, needs_row_threads
 from gpunet.backends.expression import Formula, trace
 
 THREADS = 256
 # Enough blocks to fill any GPU; the kernels step through what is left.
 MOST_BLOCKS = 4096
-# Without fused multiply-adds the GPU rounds sums and products exactly as NumPy does, and these
-# kernels are bound by memory, not by arithmetic.
-OPTIONS = ("--std=c++17", "--fmad=false")
 
 
 class CupyBackend(Backend):
