@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluate": "Measure a saved network on a data set.",
     "predict": "Classify images or rows with a saved network.",
     "reproduce": "Run the worked examples beside their published figures.",
+    "doctor": "Find out why the GPU is not used, and what mends it.",
+    "verify": "Prove that each device computes what the formulas say.",
     "fetch": "Download a data set into the cache folder.",
 }
 

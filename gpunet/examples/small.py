@@ -9,7 +9,7 @@ from gpunet.backends import Backend
 from gpunet.examples.drawing import descend, legacy_pairs, normal, uniform
 from gpunet.examples.report import Figure, Report
 from gpunet.nn.network import Network
-from gpunet.parity import gradient_check
+from gpunet.parity.gradient_check import gradient_check
 
 SEEDS = range(4)
 

@@ -73,7 +73,8 @@ class Stepper:
         self.optimizer, self.backend, self.grad = optimizer, backend, grad
         self.steps = 0
         dtype = backend.to_numpy(theta[:1]).dtype
-        moments = [backend.zeros(tuple(theta.shape), dtype) for _ in range(optimizer.moments)]
+        shape = tuple(theta.shape)
+        self.moments = [backend.zeros(shape, dtype) for _ in range(optimizer.moments)]
         self._clip = Clip(backend, grad, optimizer.clip_norm) if optimizer.clip_norm else None
         if optimizer.weight_decay:
             parts = [(slice(0, weights), optimizer.weight_decay), (slice(weights, None), 0.0)]
@@ -83,7 +84,7 @@ class Stepper:
             (
                 backend.kernel(optimizer.formula(decay)),
                 grad[part],
-                (theta[part], *(m[part] for m in moments)),
+                (theta[part], *(m[part] for m in self.moments)),
             )
             for part, decay in parts
             if theta[part].shape[0]
