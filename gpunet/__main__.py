@@ -5,9 +5,13 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    from gpunet.cli.main import run
+    try:
+        from gpunet.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the imports were still going on
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

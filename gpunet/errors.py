@@ -60,7 +60,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
     """Return ``table[name]``; an unknown name raises ArgumentError with a suggestion."""
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name]
     raise ArgumentError(
         f"unknown {kind} {name!r}{did_you_mean(name, table)}; choose one of {', '.join(table)}"

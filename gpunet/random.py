@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 MULTIPLIER_0, MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57
 WEYL_0, WEYL_1 = 0x9E3779B9, 0xBB67AE85
 LOW = 0xFFFFFFFF
+LARGEST_SEED = 2**32 - 1
 
 # Streams: independent sequences under one seed. Layer numbers are added to DROPOUT and WEIGHTS.
 SHUFFLE, SPLIT, DIRECTION, WEIGHTS, DROPOUT = 1, 2, 3, 1 << 16, 2 << 16

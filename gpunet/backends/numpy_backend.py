@@ -78,7 +78,8 @@ class NumpyBackend(Backend):
     def sum(self, x: Array, axis: int, out: Array) -> None:
         """Sum along ``axis``; down the columns as a product with ones, which BLAS does faster."""
         if axis == 1:
-            np.add.reduce(x, axis=1, out=out)
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.add.reduce(x, axis=1, out=out)
             return
         ones = self._ones.get(x.dtype)
         if ones is None or ones.size < len(x):

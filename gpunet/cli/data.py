@@ -11,6 +11,8 @@ from gpunet import datasets
 from gpunet.datasets import Dataset
 from gpunet.datasets.download import Report
 
+DEFAULT_TEST_FRACTION = 0.2
+
 
 def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset, Dataset]:
     """Return (train, test) for the options of ``data_options`` and --seed."""
@@ -19,7 +21,7 @@ def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset,
             name,
             data_dir=options["data_dir"],
             label_column=options["label_column"],
-            test_fraction=options["test_fraction"],
+            test_fraction=options["test_fraction"] or DEFAULT_TEST_FRACTION,
             seed=options["seed"],
             report=report,
         )
@@ -52,4 +54,5 @@ def download_bar(quiet: bool) -> Iterator[Report | None]:
     try:
         yield report
     finally:
-        bar.stop()
+        if tasks:
+            bar.stop()

@@ -17,7 +17,6 @@ from gpunet.cli.options import (
     model_option,
     output_options,
     print_json,
-    seed_option,
 )
 from gpunet.datasets import Dataset
 from gpunet.errors import ArgumentError, DataError
@@ -39,7 +38,11 @@ from gpunet.nn.network import Network
 )
 @data_options
 @device_options
-@seed_option
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the split, where the data have no test part.  [default: as in training]",
+)
 @output_options
 def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None:
     """Measure a saved network on a data set: loss, accuracy, and which classes it confuses."""
@@ -48,9 +51,15 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     if not quiet:
         click.echo(device_line(backend), err=True)
     network = load(model, device=backend)
-    name = dataset or network.input_format.name
+    source = network.input_format.source
+    name = dataset or source.get("dataset") or network.input_format.name
     if not name:
         raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
+    # The same examples are held out as in training, unless other ones are asked for.
+    for option in ("label_column", "test_fraction", "seed"):
+        if options[option] is None:
+            options[option] = source.get(option)
+    options["seed"] = options["seed"] or 0
     train, test = load_data(name, options, quiet)
     data = test if part == "test" else train
     _check_classes(network, data)
@@ -100,7 +109,8 @@ def _show(confusion: NDArray[np.int64], classes: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="true class (rows), predicted class (columns)", title_justify="left")
+    click.echo("true class (rows), predicted class (columns):")
+    table = Table()
     table.add_column("")
     for name in classes:
         table.add_column(name, justify="right")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from gpunet.cli.data import download_bar
-from gpunet.cli.options import output_options, print_json
+from gpunet.cli.options import Folder, Name, output_options, print_json
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["mnist"]), default="mnist")
+@click.argument("name", type=Name(["mnist"]), default="mnist")
 @click.option(
-    "--data-dir", type=click.Path(), help="Where to put it.  [default: the user's cache folder]"
+    "--data-dir", type=Folder(), help="Where to put it.  [default: the user's cache folder]"
 )
 @click.option(
     "--mirror",

@@ -82,10 +82,15 @@ def run(arguments: list[str], command: click.Command = cli, name: str = "gpunet"
             raise
         click.echo(f"error: {error}", err=True)
         return error.exit_status
+    except OSError as error:  # files have errors of their own: this is the output's
+        if debug:
+            raise
+        click.echo(f"error: cannot write the output ({error.strerror or error})", err=True)
+        return 1
     except MemoryError as error:
         if debug:
             raise
-        click.echo(f"error: out of memory ({error}); try a smaller --batch-size", err=True)
+        click.echo(f"error: out of memory ({error}); try smaller layers or batches", err=True)
         return 1
     except Exception as error:  # whatever it is, a user sees a sentence, not a traceback
         if debug:

@@ -5,14 +5,49 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from importlib import import_module
+from math import isfinite
 from typing import Any
 
 import click
 
 from gpunet.backends import Backend, get_backend
-from gpunet.errors import ArgumentError
+from gpunet.errors import ArgumentError, DeviceError, did_you_mean
 
 Command = Callable[..., Any]
+
+
+class Range(click.FloatRange):
+    """A range of numbers; NaN, which compares with nothing, is in none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Parse and check."""
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"expected a finite number; got {value!r}", param, ctx)
+        return number
+
+
+class Name(click.Choice[str]):
+    """One of some names, with a suggestion for any other."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Look the name up."""
+        if value in self.choices:
+            return str(value)
+        hint = did_you_mean(str(value).lower(), self.choices)
+        return self.fail(
+            f"unknown name {value!r}{hint}; choose one of {', '.join(self.choices)}", param, ctx
+        )
+
+
+class Folder(click.Path):
+    """A path that is not empty."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Refuse an empty path, which would silently mean another one."""
+        if value == "":
+            self.fail("expected a path; got an empty one", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def output_options(command: Command) -> Command:
@@ -63,7 +98,7 @@ seed_option = click.option(
 model_option = click.option(
     "--model",
     required=True,
-    type=click.Path(),
+    type=Folder(),
     help="A model file, or the folder of a training run.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
@@ -73,7 +108,7 @@ def dtype_option(default: str) -> Callable[[Command], Command]:
     """Add --dtype."""
     return click.option(
         "--dtype",
-        type=click.Choice(["float32", "float64"]),
+        type=Name(["float32", "float64"]),
         default=default,
         show_default=True,
         help="Precision of the computation.",
@@ -85,15 +120,14 @@ def data_options(command: Command) -> Command:
     for option in (
         click.option(
             "--test-fraction",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            default=0.2,
-            show_default=True,
-            help="Share of your own data held out for the test, where it has no test part.",
+            type=Range(0, 1, min_open=True, max_open=True),
+            help="Share of your own data held out for the test, where it has no test part.  "
+            "[default: 0.2]",
         ),
         click.option("--label-column", help="Name or index of a table's label column."),
         click.option(
             "--data-dir",
-            type=click.Path(),
+            type=Folder(),
             help="Folder with the MNIST files [default: $GPUNET_DATA_DIR, else the cache].",
         ),
     ):
@@ -105,11 +139,14 @@ def choose_backend(device: str, xp: str | None) -> Backend:
     """Return the backend for --device and --xp; raises ArgumentError or DeviceError."""
     if xp is None:
         return get_backend(device)
+    if device not in ("auto", "cpu"):
+        raise ArgumentError(f"--xp {xp} chooses the device itself; leave out --device {device}")
     try:
-        module = import_module(xp)
-    except ImportError as error:
-        raise ArgumentError(f"--xp {xp}: {error}; install it, or leave --xp out") from error
-    return get_backend(xp=module)
+        return get_backend(xp=import_module(xp))
+    except (ImportError, ValueError, TypeError, DeviceError) as error:
+        raise ArgumentError(
+            f"--xp {xp!r}: {error}; name an installed array-API module, or leave --xp out"
+        ) from error
 
 
 def device_line(backend: Backend) -> str:

@@ -33,7 +33,7 @@ def read_inputs(
     for name in paths:
         path = Path(name)
         if not path.is_file():
-            raise FileError(f"there is no file {path}")
+            raise FileError(f"there is no file {path}; predict takes IDX, .npy, PNG and JPEG files")
         if path.suffix.lower() in PICTURES:
             array = read_picture(path, shape)
             if array.mean() > LIGHT_BACKGROUND and not invert:
@@ -41,6 +41,11 @@ def read_inputs(
                     f"{path} is dark on light (mean {array.mean():.0f} of 255), but the model "
                     "learnt light on dark; add --invert"
                 )
+        elif path.suffix.lower() in (".csv", ".tsv", ".txt", ".npz"):
+            raise DataError(
+                f"{path}: predict takes IDX, .npy, PNG and JPEG files; store the rows, without "
+                "labels, with numpy.save"
+            )
         elif path.suffix.lower() == ".npy":
             array = _read_npy(path)
         else:

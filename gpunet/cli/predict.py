@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from gpunet.cli.options import (
     choose_backend,
@@ -66,7 +67,9 @@ def _predict(network: Network, name: str, X: Any) -> list[dict[str, Any]]:
     if network.architecture.output not in ("sigmoid", "softmax"):
         raise DataError("this model does not classify; use gpunet.load and predict in Python")
     known = network.input_format
-    scale = known.scale if X.dtype == np.uint8 else 1.0
+    scale = 1.0
+    if X.dtype.kind in "biu" and known.scale != 1.0:
+        X, scale = _as_pixels(X), known.scale
     A = network.predict_proba(Dataset(X, np.zeros(len(X), np.int64), scale=scale))
     if network.architecture.output == "sigmoid":
         if A.shape[1] > 1:
@@ -82,6 +85,16 @@ def _predict(network: Network, name: str, X: Any) -> list[dict[str, Any]]:
         }
         for i, k in enumerate(best)
     ]
+
+
+def _as_pixels(X: NDArray) -> NDArray[np.uint8]:
+    """Return integers of any type as the pixels that they are."""
+    if X.size and (X.min() < 0 or X.max() > 255):
+        raise DataError(
+            f"expected pixels from 0 to 255, got {X.min()} to {X.max()}; scale other values as in "
+            "training and store them as floats"
+        )
+    return X.astype(np.uint8)
 
 
 def _label(row: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import click
 
 from gpunet.cli import run_folder
 from gpunet.cli.options import (
+    Folder,
     choose_backend,
     device_line,
     device_options,
@@ -19,13 +20,14 @@ from gpunet.cli.options import (
 )
 from gpunet.errors import look_up
 from gpunet.examples import EXAMPLES, Example, Report
+from gpunet.report import plots
 
 COLOURS = {"reproduced": "green", "differs": "bold red", "published is wrong": "cyan"}
 
 
 @click.command()
 @click.argument("name", default="all")
-@click.option("--out", type=click.Path(), help="Folder for the pictures.  [default: none drawn]")
+@click.option("--out", type=Folder(), help="Folder for the pictures.  [default: none drawn]")
 @device_options
 @dtype_option("float64")
 @output_options
@@ -49,7 +51,10 @@ def reproduce(
     backend = choose_backend(device, xp)
     if not (quiet or as_json):
         click.echo(device_line(backend), err=True)
-    folder = run_folder.writable(Path(out)) if out else None
+    folder = None
+    if out:
+        plots.require_matplotlib()  # before minutes of computing, not after
+        folder = run_folder.writable(Path(out))
     results, passed = {}, True
     for example in chosen:
         if not (quiet or as_json):
@@ -65,6 +70,8 @@ def reproduce(
             draw(Path(folder or "") / file_name)
             if not as_json:
                 click.echo(f"picture: {Path(folder or '') / file_name}\n")
+        if folder and not report.pictures and not as_json:
+            click.echo(f"{example.name} has no pictures\n")
     if as_json:
         print_json(results)
     if not passed:
@@ -85,12 +92,12 @@ def _show(example: Example, report: Report, seconds: float) -> None:
     from rich.table import Table
 
     table = Table(title=f"{example.name}: {example.title} ({seconds:.1f} s)", title_justify="left")
-    table.add_column("figure")
+    table.add_column("figure", no_wrap=True)
     corrected = any(figure.correct for figure in report.figures)
     columns = ("published", *(("right",) if corrected else ()), "ours", "difference")
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("verdict", overflow="fold")
     for figure in report.figures:
         decimals = len(figure.expected.partition(".")[2])
         table.add_row(

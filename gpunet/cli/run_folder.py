@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,11 @@ from gpunet.files import write_atomically
 from gpunet.nn.model_file import FILE_NAME
 
 
-def prepare(out: str | None, force: bool, name: str) -> Path:
-    """Return the folder, created and known to be writable, before any time is spent on training.
+@contextmanager
+def prepared(out: str | None, force: bool, name: str) -> Iterator[Path]:
+    """Provide the folder, created and known to be writable, before any time is spent on training.
+
+    If the run fails before anything was written there, a folder that was new is removed again.
 
     Without --out, it is the first of runs/NAME-1, runs/NAME-2, ... that is new.
 
@@ -22,12 +27,22 @@ def prepare(out: str | None, force: bool, name: str) -> Path:
         ArgumentError: It holds a model already, and there is no --force.
         FileError: It cannot be created or written.
     """
-    folder = writable(Path(out)) if out else _new_folder(Path("runs"), name)
+    runs = Path("runs")
+    wanted = [Path(out)] if out else [runs]
+    new = [path for path in wanted if not path.exists()]
+    folder = writable(Path(out)) if out else _new_folder(runs, name)
+    new = new if out else [folder, *new]
     if (folder / FILE_NAME).exists() and not force:
         raise ArgumentError(
             f"{folder} already holds a model; choose another --out, or replace it with --force"
         )
-    return folder
+    try:
+        yield folder
+    except BaseException:
+        for path in new:
+            with suppress(OSError):  # it holds something, so it stays
+                path.rmdir()
+        raise
 
 
 def writable(folder: Path) -> Path:
@@ -57,4 +72,4 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON, all of it or nothing."""
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from gpunet.cli.options import (
 )
 from gpunet.cli.train_options import train_options
 from gpunet.datasets import Dataset
-from gpunet.errors import ArgumentError
+from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.model_file import FILE_NAME
 from gpunet.nn.network import Network
 from gpunet.optim import OPTIMIZERS, Optimizer, schedules
@@ -31,6 +33,7 @@ from gpunet.training.progress import Progress
 DEFAULT_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
 DEFAULT_MOMENTUM = 0.9
 EARLY_STOPPING_SHARE = 0.1
+PICTURES = ("loss.png", "errors.png")
 
 
 @click.command()
@@ -50,22 +53,46 @@ def train(**options: Any) -> None:
     network = _network(training, options, backend)
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)
-    folder = run_folder.prepare(options["out"], options["force"], training.name)
     callbacks: list[Callback] = [] if quiet else [Progress()]
     if options["early_stopping"]:
         callbacks.append(EarlyStopping(patience=options["early_stopping"]))
-    history = fit(
-        network,
-        fitted,
-        optimizer=optimizer,
-        epochs=options["epochs"],
-        batch_size=min(options["batch_size"] or len(fitted), len(fitted)),
-        validation=validation,
-        callbacks=callbacks,
-    )
-    network.save(folder / FILE_NAME)
+    with run_folder.prepared(options["out"], options["force"], training.name) as folder:
+        history = fit(
+            network,
+            fitted,
+            optimizer=optimizer,
+            epochs=options["epochs"],
+            batch_size=min(options["batch_size"] or len(fitted), len(fitted)),
+            validation=validation,
+            callbacks=callbacks,
+        )
+        chosen = ("dataset", "label_column", "test_fraction", "seed")
+        source = {name: options[name] for name in chosen}
+        network.input_format = replace(network.input_format, source=source)
+        result = _result(network, history, training, test, options) | {"out": str(folder)}
+        network.save(folder / FILE_NAME)
+        written = _write(folder, network, history, test, result, started)
+    if options["as_json"]:
+        print_json(result)
+    else:
+        _report(result, written, quiet)
+    if history.stopped == INTERRUPTED:
+        # All is saved, but a script should not take the run for a complete one.
+        click.get_current_context().exit(INTERRUPTED_STATUS)
+
+
+def _result(
+    network: Network, history: History, training: Dataset, test: Dataset, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Measure the network; return all that --json prints but the time in all."""
     train_scores, test_scores = network.evaluate(training), network.evaluate(test)
-    result = {
+    if not isfinite(train_scores["loss"] + test_scores["loss"]):
+        # The last losses that training saw were measured before the last updates.
+        raise DivergedError(
+            "the trained network's loss is no finite number; lower the learning rate or clip the "
+            "gradient's norm. Nothing was saved"
+        )
+    return {
         "dataset": training.name,
         "sizes": list(network.architecture.sizes),
         "parameters": network.mlp.slices.size,
@@ -75,20 +102,11 @@ def train(**options: Any) -> None:
         "epochs": history.epochs,
         "steps": history.steps,
         "stopped": history.stopped,
-        "device": backend.device,
-        "device_reason": backend.reason,
+        "device": network.backend.device,
+        "device_reason": network.backend.reason,
         "dtype": options["dtype"],
         "seed": options["seed"],
-        "out": str(folder),
     }
-    written = _write(folder, network, history, test, result, started)
-    if options["as_json"]:
-        print_json(result)
-    else:
-        _report(result, written, quiet)
-    if history.stopped == INTERRUPTED:
-        # All is saved, but a script should not take the run for a complete one.
-        click.get_current_context().exit(INTERRUPTED_STATUS)
 
 
 def _optimizer(options: dict[str, Any]) -> Optimizer:
@@ -166,6 +184,8 @@ def _write(
     from importlib.util import find_spec
 
     written = [FILE_NAME, "history.json"]
+    for stale in PICTURES:  # of an earlier run that --force replaces
+        (folder / stale).unlink(missing_ok=True)
     if find_spec("matplotlib") is not None:
         from gpunet.report import plots
 
@@ -184,7 +204,7 @@ def _report(result: dict[str, Any], written: list[str], quiet: bool) -> None:
         accuracy = f"accuracy {result[f'{part}_accuracy']:.2%}"
         click.echo(f"{part:>5}: {accuracy}, loss {result[f'{part}_loss']:.4f}")
     click.echo(
-        f"{result['epochs']} epochs, {result['steps']:,} steps in "
+        f"epochs: {result['epochs']}, steps: {result['steps']:,}, in "
         f"{result['training_seconds']:.1f} s; {result['seconds']:.1f} s in all"
     )
     click.echo(f"saved in {result['out']}: {', '.join(written)}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gpunet.nn.network import Network
 from gpunet.optim import SGD
 from gpunet.training import History, fit
+from gpunet.training.interrupt import INTERRUPTED
 
 
 def uniform(seed: int, sizes: list[int], biases: bool) -> dict[str, NDArray]:
@@ -42,4 +43,7 @@ def legacy_pairs(seed: int, skip: int, *shapes: tuple[int, int]) -> list[NDArray
 
 def descend(network: Network, X: Any, Y: Any, rate: float, epochs: int) -> History:
     """Train by plain gradient descent on all examples at once."""
-    return fit(network, X, Y, optimizer=SGD(rate), epochs=epochs)
+    history = fit(network, X, Y, optimizer=SGD(rate), epochs=epochs)
+    if history.stopped == INTERRUPTED:
+        raise KeyboardInterrupt  # figures of half a run would only mislead
+    return history

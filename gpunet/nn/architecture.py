@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from gpunet.errors import ArgumentError, look_up
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.losses import LOSSES
+from gpunet.ranges import in_range
+
+# Far more than any memory holds: it keeps nonsense from being asked of one.
+MOST_PARAMETERS = 2**40
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ def describe(
     """Check the arguments of ``gpunet.Network``; raises ArgumentError."""
     sizes = _checked_sizes(sizes)
     layers = len(sizes) - 2
+    if not isinstance(hidden, str | list | tuple):
+        raise ArgumentError(f"hidden must be the name of an activation, or a list; got {hidden!r}")
     names = (hidden,) * layers if isinstance(hidden, str) else tuple(hidden)
     if len(names) != layers:
         raise ArgumentError(
@@ -51,8 +58,9 @@ def describe(
     _check_output(output, loss, sizes[-1])
     if reduction not in ("mean", "sum"):
         raise ArgumentError(f"reduction must be 'mean' or 'sum'; got {reduction!r}")
-    if not (isinstance(dropout, int | float) and 0 <= dropout < 1):
-        raise ArgumentError(f"dropout must be at least 0 and below 1; got {dropout!r}")
+    dropout = in_range("dropout", dropout, 0.0, 1.0)
+    if not isinstance(bias, bool | np.bool_):
+        raise ArgumentError(f"bias must be True or False; got {bias!r}")
     if dtype not in ("float32", "float64"):
         raise ArgumentError(f"dtype must be 'float32' or 'float64'; got {dtype!r}")
     return Architecture(
@@ -70,6 +78,12 @@ def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         raise ArgumentError(
             "sizes must be at least two whole numbers above 0 (features, hidden layers, outputs), "
             f"such as [784, 196, 1]; got {sizes!r}"
+        )
+    parameters = sum(int(a) * int(b) + int(b) for a, b in pairwise(checked))
+    if parameters > MOST_PARAMETERS:
+        raise ArgumentError(
+            f"sizes {list(checked)} make {parameters:,} parameters; at most {MOST_PARAMETERS:,} "
+            "can be addressed. Choose smaller layers"
         )
     return tuple(int(s) for s in checked)
 

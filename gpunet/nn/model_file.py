@@ -49,9 +49,13 @@ def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Networ
     from safetensors import SafetensorError
     from safetensors.numpy import load as decode
 
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"expected the path of a model file, got {path!r}")
     path = Path(path)
     if path.is_dir():
         path = path / FILE_NAME
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path} is no regular file; `gpunet train --out DIR` writes a model")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -100,7 +104,9 @@ def _build(path: Path, about: dict[str, Any], tensors: dict[str, Any], backend: 
             _finite(given["scale"]),
             tuple(str(c) for c in given["classes"]),
             (int(shape[0]), int(shape[1])) if shape else None,
+            dict(given.get("source", {})),
         )
+        _check_input(path, network)
     except ArgumentError as error:
         raise ModelFileError(f"{path} contradicts itself: {error}") from error
     except GpunetError:
@@ -128,6 +134,19 @@ def _check_shapes(path: Path, architecture: dict[str, Any], tensors: dict[str, A
         raise ModelFileError(
             f"{path} contradicts itself: by its architecture it holds {architecture['dtype']}, "
             f"in the file {' and '.join(sorted(other))}"
+        )
+
+
+def _check_input(path: Path, network: Network) -> None:
+    """Compare what is said of the inputs with the network's first and last layer."""
+    sizes, about = network.architecture.sizes, network.input_format
+    if about.image_shape and about.image_shape[0] * about.image_shape[1] != sizes[0]:
+        raise ModelFileError(
+            f"{path} contradicts itself: pictures of {about.image_shape} for {sizes[0]} features"
+        )
+    if about.classes and len(about.classes) != max(2, sizes[-1]):
+        raise ModelFileError(
+            f"{path} contradicts itself: {len(about.classes)} classes for {sizes[-1]} outputs"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
 from gpunet.datasets.dataset import Dataset
-from gpunet.errors import ArgumentError, did_you_mean
+from gpunet.errors import ArgumentError, look_up
 from gpunet.nn.architecture import describe
 from gpunet.nn.examples import Examples, check_examples
 from gpunet.nn.feed import Feed
 from gpunet.nn.initializers import INITIALIZERS
 from gpunet.nn.mlp import MLP
 from gpunet.nn.workspace import Workspace
+from gpunet.ranges import whole
 
 # Rows that go through the network at once when it is only evaluated.
 EVALUATION_ROWS = 1024
@@ -27,12 +28,19 @@ EVALUATION_ROWS = 1024
 
 @dataclass(frozen=True)
 class InputFormat:
-    """What a trained network's inputs were: kept in the model file for ``gpunet predict``."""
+    """What a trained network's inputs were: kept in the model file for later predictions.
+
+    Attributes:
+        name, scale, classes, image_shape: As in Dataset.
+        source: What the command line loaded it from, and how: "dataset", "label_column",
+            "test_fraction", "seed"; so that the same examples can be held out again.
+    """
 
     name: str = ""
     scale: float = 1.0
     classes: tuple[str, ...] = ()
     image_shape: tuple[int, int] | None = None
+    source: dict[str, Any] = field(default_factory=dict)
 
 
 class Network:
@@ -72,18 +80,14 @@ class Network:
         seed: int = 0,
     ) -> None:
         self.architecture = describe(sizes, hidden, output, loss, bias, reduction, dropout, dtype)
-        if init not in INITIALIZERS:
-            raise ArgumentError(
-                f"unknown init {init!r}{did_you_mean(init, INITIALIZERS)}; choose one of "
-                f"{', '.join(INITIALIZERS)}"
-            )
-        self.seed = checked_seed(seed)
+        draw = look_up("init", init, INITIALIZERS)
+        self.seed = whole("seed", seed, 0, random.LARGEST_SEED)
         self.backend = device if isinstance(device, Backend) else get_backend(device)
         self.input_format = InputFormat()
         self.mlp = MLP(self.backend, self.architecture, self.seed)
         for layer in range(1, len(self.architecture.sizes)):
             W = self.parameters[f"W{layer}"]
-            weights = INITIALIZERS[init](self.seed, random.WEIGHTS + layer, *W.shape)
+            weights = draw(self.seed, random.WEIGHTS + layer, *W.shape)
             self.backend.assign(W, weights.astype(self.architecture.dtype))
         self._workspace: Workspace | None = None
 
@@ -99,6 +103,10 @@ class Network:
             ArgumentError: A wrong name, shape or type; then nothing has changed.
         """
         own = self.mlp.parameters
+        if not isinstance(parameters, Mapping):
+            raise ArgumentError(
+                f"parameters must be a dictionary such as {{'W1': ...}}; got {parameters!r}"
+            )
         unknown = sorted(str(name) for name in set(parameters) - set(own))
         missing = sorted(set(own) - set(parameters))
         if unknown or missing:
@@ -125,7 +133,13 @@ class Network:
                     f"{name} has shape {host.shape} but this network's is "
                     f"{tuple(own[name].shape)} (fan_in, fan_out); transpose a (fan_out, fan_in) one"
                 )
-            checked[name] = host.astype(self.architecture.dtype)
+            with np.errstate(over="ignore"):
+                checked[name] = host.astype(self.architecture.dtype)
+            if not np.isfinite(checked[name]).all():
+                raise ArgumentError(
+                    f"{name} holds values that are no finite {self.architecture.dtype}; a network "
+                    "with such parameters predicts nothing"
+                )
         for name, host in checked.items():
             self.backend.assign(own[name], host)
 
@@ -214,10 +228,3 @@ class Network:
 def format_of(data: Dataset) -> InputFormat:
     """Return what a model file keeps of the data set that it was trained on."""
     return InputFormat(data.name, data.scale, data.classes, data.image_shape)
-
-
-def checked_seed(seed: int) -> int:
-    """Return ``seed`` as a Python integer; raises ArgumentError if it is out of range."""
-    if isinstance(seed, int | np.integer) and 0 <= seed < 2**32:
-        return int(seed)
-    raise ArgumentError(f"seed must be an integer from 0 to 4294967295; got {seed!r}")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gpunet.backends import Array, Backend
-from gpunet.optim.ranges import in_range, positive
 from gpunet.optim.schedules import Schedule, constant
+from gpunet.ranges import in_range, positive
 
 
 class Optimizer(ABC):
@@ -94,7 +94,7 @@ class Stepper:
         """Apply one step; ``epoch`` (with its fraction) is where the schedule stands."""
         self.steps += 1
         # A schedule may return a NumPy number, which would pass for an array.
-        rate = float(self.optimizer.learning_rate(epoch))
+        rate = in_range("the schedule's learning rate", self.optimizer.learning_rate(epoch), 0.0)
         scalars = self.optimizer.scalars(rate, self.steps)
         if self._clip is not None:
             self._clip()

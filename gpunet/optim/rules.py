@@ -8,8 +8,8 @@ from typing import Any
 from gpunet.backends import Array
 from gpunet.errors import ArgumentError
 from gpunet.optim.optimizer import Optimizer
-from gpunet.optim.ranges import in_range, positive
 from gpunet.optim.schedules import Schedule
+from gpunet.ranges import in_range, positive
 
 
 class SGD(Optimizer):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import cos, pi
 
-from gpunet.optim.ranges import in_range, positive
+from gpunet.ranges import in_range, positive
 
 Schedule = Callable[[float], float]
 

@@ -46,17 +46,24 @@ class Check:
 
 
 def compare(name: str, found: NDArray, expected: BoundedArray, step: int = 0) -> Check:
-    """Compare a device's result with the exact one and its bound."""
+    """Compare a device's result with the exact one and its bound.
+
+    Raises:
+        ValueError: The two have not the same shape.
+    """
     value, error = np.atleast_1d(expected.value), np.atleast_1d(expected.error)
     found = np.atleast_1d(found)
-    difference = np.abs(found.astype(np.float64) - value)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    if found.shape != value.shape:
+        raise ValueError(f"{name} has shape {found.shape}, the reference {value.shape}")
+    # A network may have diverged: the verdict says so, not a warning.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        difference = np.abs(found.astype(np.float64) - value)
         ratios = np.where(difference == 0, 0.0, difference / error)
         ulps = difference / np.spacing(np.abs(value).astype(found.dtype)).astype(np.float64)
-    ratios = np.where(np.isnan(ratios), np.inf, ratios)
+    ratios, ulps = (np.where(np.isnan(x), np.inf, x) for x in (ratios, ulps))
     worst = np.unravel_index(int(ratios.argmax()), ratios.shape)
     where = tuple(int(i) for i in worst)
-    return Check(name, step, float(ratios[worst]), float(np.nanmax(ulps)), where)
+    return Check(name, step, float(ratios[worst]), float(ulps.max()), where)
 
 
 class Trainee:

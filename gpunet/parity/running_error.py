@@ -172,7 +172,9 @@ class Namespace:
     def exp(self, x: Bounded) -> Bounded:
         """Within a +- E, exp changes by at most exp(a) (exp(E) - 1)."""
         value = np.exp(x.value)
-        return x.rounded(value, value * np.expm1(np.minimum(x.error, 700.0)), FUNCTION_UNITS)
+        # Where exp(E) overflows nothing is known, also if exp(a) is 0.
+        grown = np.where(x.error < 700.0, value * np.expm1(np.minimum(x.error, 700.0)), np.inf)
+        return x.rounded(value, grown, FUNCTION_UNITS)
 
     def log(self, x: Bounded) -> Bounded:
         """The slope 1/a is largest at a - E."""
@@ -206,7 +208,7 @@ class Namespace:
         return x.exactly(np.sign(x.value), np.where(sure, 0.0, 2.0))
 
     def maximum(self, x: Any, y: Any) -> Bounded:
-        """The larger one's error; of both, where either may be the larger."""
+        """The larger one's error; the larger error, where either may be the larger."""
         a, b = self._pair(x, y)
         return self._extreme(a, b, np.maximum(a.value, b.value), a.value - b.value)
 
@@ -217,7 +219,9 @@ class Namespace:
 
     def _extreme(self, a: Bounded, b: Bounded, value: NDArray, lead: NDArray) -> Bounded:
         room = a.error + b.error
-        error = np.where(lead > room, a.error, np.where(lead < -room, b.error, room))
+        # Of two numbers that move by Ea and Eb, the larger moves by no more than max(Ea, Eb).
+        either = np.maximum(a.error, b.error)
+        error = np.where(lead > room, a.error, np.where(lead < -room, b.error, either))
         return a.exactly(value, error)
 
     def where(self, condition: Condition, x: Any, y: Any) -> Bounded:

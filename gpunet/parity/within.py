@@ -100,7 +100,7 @@ def assert_within_bound(
 
     Raises:
         AssertionError: Something is outside; the message names the worst element.
-        ArgumentError: The bound is negative, NaN or of the wrong shape, or ``found`` cannot be read.
+        ArgumentError: The bound is negative, NaN or of the wrong shape; ``found`` is unreadable.
     """
     __tracebackhide__ = True  # pytest then points at the line that asserts
     host, exact = _on_host(found), _real(np.asarray(reference), "the reference")
@@ -126,9 +126,10 @@ def assert_within_bound(
     at = np.unravel_index(int(np.argmax(worst_of)), host.shape)
     place = f" at [{', '.join(str(int(i)) for i in at)}]" if at else ""
     raise AssertionError(
-        f"{label}: {np.count_nonzero(outside)} of {host.size} outside the bound; the worst{place}:\n"
-        f"  found       {_digits(host[at])}\n"
-        f"  reference   {_digits(right[at])}\n"
+        f"{label}: {np.count_nonzero(outside)} of {host.size} outside the bound; "
+        f"the worst{place}:\n"
+        f"  found       {host[at]!s}\n"
+        f"  reference   {right[at]!s}\n"
         f"  difference  {difference[at]:.3g}{_ulps(host[at], right[at])}\n"
         f"  bound       {allowed[at]:.3g}: the difference is {ratio[at]:.3g} times that"
     )
@@ -176,11 +177,6 @@ def _allowed(bound: ArrayLike, shape: tuple[int, ...]) -> NDArray:
     if not (allowed >= 0.0).all():
         raise ArgumentError("the bound is negative or NaN somewhere")
     return allowed
-
-
-def _digits(x: Any) -> str:
-    """Return all digits that tell ``x`` from its neighbours in its own precision."""
-    return str(x)
 
 
 def _ulps(found: Any, right: Any) -> str:

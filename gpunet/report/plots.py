@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,17 @@ COLOURS = ("#1f5fa8", "#c8451b")
 SHEET_ROWS, SHEET_COLUMNS = 5, 10
 
 
+def require_matplotlib() -> None:
+    """Raise MissingExtraError if matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError("pictures need matplotlib; pip install 'gpunet[plot]'")
+
+
 def _figure(width: float, height: float) -> Any:
     """Return an empty figure that no display knows of."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("pictures need matplotlib; pip install 'gpunet[plot]'") from error
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 

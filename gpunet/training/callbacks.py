@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gpunet.errors import ArgumentError
 from gpunet.nn.network import Network
+from gpunet.ranges import whole
 from gpunet.training.history import History
 
 Logs = dict[str, float]
@@ -32,12 +35,12 @@ class Run:
 class Callback:
     """Override what you need.
 
-    Reading losses from a GPU makes it wait, so where epochs are short, several are read together
-    and ``on_epoch_end`` is called for each of them afterwards. A callback that must see the
-    network as it is at the end of each epoch says so with ``every_epoch = True``.
+    Reading losses from a GPU makes it wait. A callback that only reports may set ``every_epoch``
+    to False: where epochs are short, several are then read together, and ``on_epoch_end`` is
+    called for each of them afterwards, when the network has gone on.
     """
 
-    every_epoch = False
+    every_epoch = True
 
     def on_train_begin(self, run: Run) -> None:
         """Called once, before the first batch."""
@@ -55,8 +58,6 @@ class Callback:
 class FunctionCallback(Callback):
     """A plain function (epoch, logs) as a callback; it may return True to stop training."""
 
-    every_epoch = True
-
     def __init__(self, function: Callable[[int, Logs], Any]) -> None:
         self._function = function
 
@@ -66,7 +67,7 @@ class FunctionCallback(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Call the function."""
-        if self._function(epoch, logs) is True:
+        if isinstance(answer := self._function(epoch, logs), bool | np.bool_) and answer:
             self._run.stop("a callback asked for it")
 
 
@@ -79,8 +80,6 @@ class Monitor(Callback):
             before its updates, so it lags behind the weights by up to an epoch).
         min_delta: How much better counts as better.
     """
-
-    every_epoch = True
 
     def __init__(self, monitor: str | None = None, min_delta: float = 0.0) -> None:
         known = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -119,9 +118,7 @@ class EarlyStopping(Monitor):
         restore_best: bool = True,
     ) -> None:
         super().__init__(monitor, min_delta)
-        if not isinstance(patience, int) or patience < 1:
-            raise ArgumentError(f"patience must be a whole number above 0; got {patience!r}")
-        self.patience, self.restore_best = patience, restore_best
+        self.patience, self.restore_best = whole("patience", patience), restore_best
 
     def on_train_begin(self, run: Run) -> None:
         """Make room for the best weights, on the device."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from gpunet import random
 from gpunet.backends import Array
 from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.feed import Feed
-from gpunet.nn.network import Network, checked_seed, format_of
+from gpunet.nn.network import InputFormat, Network, format_of
 from gpunet.nn.workspace import Workspace
 from gpunet.optim import SGD, Optimizer
+from gpunet.random import LARGEST_SEED
+from gpunet.ranges import whole
 from gpunet.training.callbacks import Callback, FunctionCallback, Run
 from gpunet.training.history import History
 from gpunet.training.interrupt import INTERRUPTED, Interrupt
@@ -62,33 +65,52 @@ def fit(
     """
     feed = Feed(network.backend, network.check(X, Y))
     batch_size = _checked_batch_size(batch_size, feed.n)
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ArgumentError(f"epochs must be a whole number above 0; got {epochs!r}")
+    optimizer = SGD() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            f"optimizer must be an optimizer object such as gpunet.Adam(); got {optimizer!r}"
+        )
+    epochs = whole("epochs", epochs)
     loop = _Loop(
         network,
         feed,
         _validation_feed(network, validation),
-        SGD() if optimizer is None else optimizer,
+        optimizer,
         batch_size,
-        network.seed if seed is None else checked_seed(seed),
+        network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED),
         shuffle and batch_size < feed.n,
-        [c if isinstance(c, Callback) else FunctionCallback(c) for c in callbacks],
-        int(epochs),
+        _checked_callbacks(callbacks),
+        epochs,
     )
-    if isinstance(X, Dataset):
-        network.input_format = format_of(X)
+    network.input_format = format_of(X) if isinstance(X, Dataset) else InputFormat()
     return loop.run()
 
 
 def _checked_batch_size(batch_size: int | None, n: int) -> int:
     if batch_size is None:
         return n
-    if not isinstance(batch_size, Integral) or not 1 <= batch_size <= n:
+    try:
+        return whole("batch size", batch_size, 1, n)
+    except ArgumentError as error:
         raise ArgumentError(
             f"batch size must be from 1 to the number of examples, {n} (None for all at once); "
             f"got {batch_size!r}"
-        )
-    return int(batch_size)
+        ) from error
+
+
+def _checked_callbacks(callbacks: Any) -> list[Callback]:
+    checked: list[Callback] = []
+    for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
+        if isinstance(callback, Callback):
+            checked.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            checked.append(FunctionCallback(callback))
+        else:
+            raise ArgumentError(
+                "callbacks must be a list of gpunet.Callback objects or functions (epoch, logs); "
+                f"got {callback!r}"
+            )
+    return checked
 
 
 def _validation_feed(network: Network, validation: Any) -> Feed | None:
@@ -162,6 +184,9 @@ class _Loop:
                 if self.history.stopped:
                     break
             self._read()
+        # The last losses were measured before the last updates.
+        if not np.isfinite(self.backend.to_numpy(self.mlp.theta)).all():
+            raise self._diverged("a parameter is no longer finite after the last step")
 
     def _epoch(self, epoch: int, interrupt: Interrupt) -> None:
         """Go through the examples once, or until interrupted."""
@@ -205,15 +230,15 @@ class _Loop:
             examples = min(steps * self.batch_size, self.feed.n)
             self._finish_epoch(self.network.scores(loss, correct, examples))
 
+    def _diverged(self, what: str) -> DivergedError:
+        error = DivergedError(f"{what}; lower the learning rate or clip the gradient's norm")
+        error.history = self.history
+        return error
+
     def _finish_epoch(self, logs: dict[str, float]) -> None:
         epoch = self.history.epochs + 1
         if not abs(logs["loss"]) < float("inf"):
-            error = DivergedError(
-                f"the loss became {logs['loss']} in epoch {epoch}; lower the learning rate or "
-                "clip the gradient's norm"
-            )
-            error.history = self.history
-            raise error
+            raise self._diverged(f"the loss became {logs['loss']} in epoch {epoch}")
         if self.validation is not None:
             scores = self.network.evaluate_feed(self.validation)
             logs |= {f"val_{name}": value for name, value in scores.items()}

@@ -17,6 +17,8 @@ SECONDS_BETWEEN_REDRAWS = 0.1
 class Progress(Callback):
     """Print the epoch, loss, accuracy, examples per second and time left, by default to stderr."""
 
+    every_epoch = False  # it only reports
+
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._bar: Any = None

@@ -49,6 +49,21 @@ def test_every_kind_of_file_gives_the_library_s_answer(
         assert row["probability"] == pytest.approx(expected[0][1], abs=1e-6)
 
 
+def test_integers_of_any_type_are_pixels(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    pixels = np.load(inputs["npy"])
+    np.save(tmp_path / "wide.npy", pixels.astype(np.int64))
+    expected = gpunet_here("predict", "--model", model, inputs["npy"], "--json").json
+    found = gpunet_here("predict", "--model", model, "wide.npy", "--json").json
+    for a, b in zip(found["predictions"], expected["predictions"], strict=True):
+        assert a["probability"] == b["probability"]
+    np.save(tmp_path / "wide.npy", pixels.astype(np.int64) * 2)
+    done = gpunet_here("predict", "--model", model, "wide.npy")
+    assert done.status == 1
+    assert "0 to 255" in done.err
+
+
 def test_limit_and_the_printed_table(
     gpunet_here: Command, model: Path, inputs: dict[str, Path]
 ) -> None:

@@ -1,9 +1,11 @@
 """gpunet train, as a user runs it."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -93,6 +95,26 @@ def test_an_earlier_run_is_kept_unless_forced(gpunet: Command, table: Path, tmp_
     assert after != before
 
 
+def test_force_leaves_no_pictures_of_the_earlier_run(
+    gpunet: Command, table: Path, model: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(model, tmp_path / "run")
+    assert (tmp_path / "run" / "errors.png").exists()
+    gpunet("train", "--dataset", table, "--out", "run", "--force")
+    assert not (tmp_path / "run" / "errors.png").exists()
+
+
+def test_evaluate_holds_out_the_same_rows(gpunet: Command, table: Path) -> None:
+    options = ("--seed", "5", "--test-fraction", "0.4", "--label-column", "label")
+    trained = gpunet("train", "--dataset", table, *options, "--out", "run", "--json").json
+    again = gpunet("evaluate", "--model", "run", "--json").json
+    assert again["examples"] == 48
+    assert again["accuracy"] == trained["test_accuracy"]
+    assert again["loss"] == pytest.approx(trained["test_loss"], abs=1e-12)
+    other = gpunet("evaluate", "--model", "run", "--json", "--seed", "6").json
+    assert other["loss"] != again["loss"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -148,6 +170,27 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path: Path) -> None:
     # After an epoch or two of mnist58 anything that was learnt is far above chance, 0.52.
     assert library.load(tmp_path / "run", device="cpu").evaluate(test)["accuracy"] > 0.8
     assert json.loads((tmp_path / "run" / "history.json").read_text())["run"]["stopped"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_reproduce_without_a_verdict(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gpunet", "reproduce", "mnist58", "--device", "cpu"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("running"):
+                break
+        time.sleep(2)  # into the training
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (out, err.strip()) == ("", "interrupted")
 
 
 def test_the_one_page_script_trains_and_saves(tmp_path: Path) -> None:
