@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-from importlib import metadata, util
+from importlib import util
 from typing import Any
-
-import numpy as np
 
 from gpunet.backends.array_api import ArrayApiBackend
 from gpunet.backends.base import Backend
+from gpunet.backends.failures import Facts, explain
+from gpunet.backends.installation import INSTALL, installed_cupy_wheels
 from gpunet.backends.numpy_backend import NumpyBackend
+from gpunet.backends.probe import probe
 from gpunet.errors import ArgumentError, DeviceError, did_you_mean
-
-INSTALL = "pip install 'gpunet[cuda12x]' (or cuda13x, to match the driver)"
 
 
 def get_backend(device: str = "auto", *, xp: Any = None) -> Backend:
@@ -70,7 +70,7 @@ def _gpu(device: str) -> Backend:
         backend = CupyBackend(number)
         probe(backend)
     except Exception as error:  # CuPy raises many kinds; each means that this GPU is unusable
-        raise DeviceError(explain(error)) from error
+        raise DeviceError(explain(error, _facts())) from error
     backend.reason = "a small kernel and a small product ran on it"
     return backend
 
@@ -90,53 +90,17 @@ def _gpu_count() -> int:
 
         count = int(cupy.cuda.runtime.getDeviceCount())
     except Exception as error:
-        raise DeviceError(explain(error)) from error
+        raise DeviceError(explain(error, _facts())) from error
     if count == 0:
         raise DeviceError("the NVIDIA driver reports no GPU (is CUDA_VISIBLE_DEVICES empty?)")
     return count
 
 
-def installed_cupy_wheels() -> list[str]:
-    """Return the names of the installed packages that provide the module cupy."""
-    names = {str(d.metadata["Name"]).lower() for d in metadata.distributions()}
-    return sorted(n for n in names if re.fullmatch(r"cupy(-cuda\d+x?|-rocm-[\d-]+)?", n))
+def _facts() -> Facts:
+    """Return what the remedy for an error of CuPy depends on."""
+    driver = 0
+    with contextlib.suppress(Exception):  # CuPy itself may be what is broken
+        import cupy
 
-
-def probe(backend: Backend) -> None:
-    """Run a small kernel and a small product and wait for both; whatever fails, raises."""
-    x = backend.array(np.arange(6.0).reshape(2, 3), "float32")
-    doubled, product = backend.zeros((2, 3), "float32"), backend.zeros((2, 2), "float32")
-    backend.kernel(lambda xp, x: xp.tanh(x) * 0.0 + 2.0 * x)(x, out=doubled)
-    backend.matmul(x, backend.reshape(doubled, (3, 2)), out=product)
-    backend.synchronize()
-    if backend.to_numpy(product).tolist() != [[20.0, 26.0], [56.0, 80.0]]:
-        raise DeviceError(f"{backend.device} computes a small product wrongly; check its memory")
-
-
-def explain(error: Exception) -> str:
-    """Return in one line what a CuPy error means for the user, and what mends it."""
-    if isinstance(error, DeviceError):
-        return str(error)
-    text = f"{type(error).__name__}: {error}"
-    first_line = text.strip().splitlines()[0]
-    for pattern, meaning in (
-        (
-            "cudaErrorInsufficientDriver",
-            "no NVIDIA driver, or one too old for the installed CuPy; nvidia-smi shows the "
-            f"driver's CUDA version, then {INSTALL}",
-        ),
-        ("cudaErrorNoDevice", "the NVIDIA driver reports no GPU"),
-        (
-            "OutOfMemory|cudaErrorMemoryAllocation",
-            "the GPU is out of memory; nvidia-smi shows who uses it",
-        ),
-        (
-            r"nvrtc|cannot open source file|\.h\b",
-            f"CuPy cannot compile kernels (NVRTC or the CUDA headers are missing); {INSTALL}",
-        ),
-        (r"lib(cublas|cudart|cuda)\b", f"a CUDA library is missing; {INSTALL}"),
-        ("numpy", "CuPy and NumPy do not fit together; pip install --upgrade 'cupy>=14'"),
-    ):
-        if re.search(pattern, text, re.IGNORECASE):
-            return f"{meaning} ({first_line})"
-    return f"the GPU cannot be used ({first_line})"
+        driver = int(cupy.cuda.runtime.driverGetVersion())
+    return Facts(driver, installed_cupy_wheels(), visible=os.environ.get("CUDA_VISIBLE_DEVICES"))

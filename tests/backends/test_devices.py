@@ -10,7 +10,9 @@ import pytest
 import gpunet
 from gpunet.backends import Backend, devices, get_backend
 from gpunet.backends.array_api import ArrayApiBackend
+from gpunet.backends.failures import Facts, explain
 from gpunet.backends.numpy_backend import NumpyBackend
+from gpunet.backends.probe import probe
 from gpunet.errors import ArgumentError, DeviceError, GpunetError
 
 
@@ -82,9 +84,16 @@ def test_two_cupy_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_errors_of_cupy_are_explained_in_one_line(text: str, meaning: str) -> None:
-    message = devices.explain(RuntimeError(f"{text}\nand more"))
+    message = explain(RuntimeError(f"{text}\nand more"))
     assert meaning in message
     assert "\n" not in message
+
+
+def test_an_old_driver_is_not_called_a_missing_one() -> None:
+    error = RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+    facts = Facts(driver=12020, wheels=["cupy-cuda13x"])
+    assert "pip uninstall -y cupy-cuda13x && pip install 'gpunet[cuda12x]'" in explain(error, facts)
+    assert "too old" in explain(error, facts)
 
 
 def test_a_device_that_computes_wrongly_is_refused() -> None:
@@ -92,9 +101,9 @@ def test_a_device_that_computes_wrongly_is_refused() -> None:
         def matmul(self, A, B, out) -> None:
             out[...] = 0
 
-    devices.probe(NumpyBackend())
+    probe(NumpyBackend())
     with pytest.raises(DeviceError, match="wrongly"):
-        devices.probe(Wrong())
+        probe(Wrong())
 
 
 def test_every_error_is_a_gpunet_error() -> None:
