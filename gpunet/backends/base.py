@@ -90,6 +90,10 @@ class Backend(ABC):
     def synchronize(self) -> None:
         """Wait until everything submitted has run."""
 
+    def settings(self) -> dict[str, str]:
+        """Return what, beside the versions of packages, may change results: driver, switches."""
+        return {}
+
     def describe(self) -> str:
         """Return one line for people: the device and the library that computes."""
         return f"{self.device} ({self.name})"

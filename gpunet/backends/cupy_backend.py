@@ -5,6 +5,7 @@ Only this module imports cupy, and only when a GPU is asked for.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cupy
@@ -136,6 +137,17 @@ class CupyBackend(Backend):
         """Wait for the device."""
         with self._device:
             cupy.cuda.get_current_stream().synchronize()
+
+    def settings(self) -> dict[str, str]:
+        """Return the driver's and the runtime's CUDA versions, and CuPy's process-wide switches."""
+        runtime = cupy.cuda.runtime
+        return {
+            "device": self.describe(),
+            "driver": str(runtime.driverGetVersion()),
+            "runtime": str(runtime.runtimeGetVersion()),
+            "CUPY_TF32": os.environ.get("CUPY_TF32", "0"),
+            "CUPY_ACCELERATORS": os.environ.get("CUPY_ACCELERATORS", "cub"),
+        }
 
     def describe(self) -> str:
         """Return "cuda:N (the GPU's name, CuPy X.Y)"."""

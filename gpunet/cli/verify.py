@@ -76,6 +76,7 @@ def verify(device: str, junit: str | None, seed: int, as_json: bool, quiet: bool
                 "findings": [finding.to_dict() for finding in findings],
                 "free_runs": [asdict(run) for run in runs],
                 "subjects": [backend.describe() for backend, _ in subjects],
+                "settings": {b.device: b.settings() for b, _ in subjects if b.settings()},
                 "seed": seed,
                 "seconds": time.perf_counter() - started,
                 "versions": versions(),

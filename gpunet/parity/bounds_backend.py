@@ -71,9 +71,9 @@ class BoundedArray:
         return BoundedArray(self.value[index], self.error[index])
 
     def put(self, value: NDArray, error: NDArray | float) -> None:
-        """Overwrite both."""
+        """Overwrite both; an error that is NaN, 0 times infinity, is unbounded."""
         self.value[...] = value
-        self.error[...] = error
+        self.error[...] = np.where(np.isnan(error), np.inf, error)
 
 
 class BoundsBackend(Backend):
@@ -138,12 +138,13 @@ class BoundsBackend(Backend):
     def matmul(self, A: BoundedArray, B: BoundedArray, out: BoundedArray) -> None:
         """|A| EB + EA |B| + EA EB + gamma_k (|A| + EA)(|B| + EB), operands rounded first."""
         a, b = np.abs(A.value), np.abs(B.value)
-        a_error, b_error = (
-            x.error + self.precision.operand * (np.abs(x.value) + x.error) for x in (A, B)
-        )
-        passed_on = a @ b_error + a_error @ (b + b_error)
-        own = self._gamma(A.shape[1], self._u) * ((a + a_error) @ (b + b_error))
-        out.put(A.value @ B.value, passed_on + own + A.shape[1] * self._tiny)
+        with np.errstate(over="ignore", invalid="ignore"):  # unbounded errors
+            a_error, b_error = (
+                x.error + self.precision.operand * (np.abs(x.value) + x.error) for x in (A, B)
+            )
+            passed_on = a @ b_error + a_error @ (b + b_error)
+            own = self._gamma(A.shape[1], self._u) * ((a + a_error) @ (b + b_error))
+            out.put(A.value @ B.value, passed_on + own + A.shape[1] * self._tiny)
 
     def sum(self, x: BoundedArray, axis: int, out: BoundedArray) -> None:
         """gamma_n."""

@@ -73,6 +73,8 @@ class Bounded:
 
     def rounded(self, value: NDArray, passed_on: NDArray, units: float = 1.0) -> Bounded:
         """Return a result: the operands' errors as passed on, and its own rounding."""
+        # 0 times an unbounded factor: nothing is known, and NaN would fail a correct device.
+        passed_on = np.where(np.isnan(passed_on), np.inf, passed_on)
         own = units * self.u * (np.abs(value) + passed_on) + self.tiny
         return Bounded(value, passed_on + own, self.u, self.tiny)
 

@@ -85,20 +85,27 @@ def test_random_networks_train_within_their_bounds(
     """The likely bound is the certain one here: no sum has more than 64 terms."""
     data = examples(seed, network["sizes"][0], network["sizes"][-1])
     run = {"steps": steps, "batch": batch, "seed": seed}
+    unbounded = set()
+
+    def compare_and_look(name: str, found: Any, expected: BoundedArray, step: int) -> Check:
+        if not np.isfinite(expected.error).all():
+            unbounded.add(name)
+        return compare(name, found, expected, step)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lockstep_module, "compare", compare_with_a_real_bound)
+        patch.setattr(lockstep_module, "compare", compare_and_look)
         checks = list(lockstep(get_backend("cpu"), SINGLE, network, data, optimizer, **run))
     layers = len(network["sizes"]) - 1
     tensors = 2 * layers * (2 if network["bias"] else 1)  # of parameters and of their gradients
     assert len(checks) == steps * (1 + tensors)
     for check in checks:
         assert check.passed, check
-
-
-def compare_with_a_real_bound(name: str, found: Any, expected: BoundedArray, step: int) -> Check:
-    """As lockstep does; an infinite bound would let everything pass."""
-    assert np.isfinite(expected.error).all(), (name, step)
-    return compare(name, found, expected, step)
+    # An infinite bound lets everything pass. There are some where a gradient that may be 0 (of a
+    # saturated tanh, at the kink of a relu) is divided by its own size, and nowhere else.
+    divides = not isinstance(optimizer, optim.SGD)
+    if optimizer.clip_norm is None:
+        assert not {name for name in unbounded if name == "loss" or name[0] == "d" or not divides}
+    assert "loss" not in unbounded
 
 
 @pytest.mark.parametrize("sum_error", [gamma, likely_gamma])
@@ -201,6 +208,20 @@ def test_gathered_bytes_are_exact_until_they_are_scaled() -> None:
     off = np.abs(found - X[rows] / 255)
     assert (off <= out.error).all()
     assert (off > 0.5 * out.error).any()
+
+
+@pytest.mark.parametrize("verb", ["matmul", "kernel"])
+def test_0_times_what_has_no_bound_has_none(verb: str) -> None:
+    """A bound of NaN would fail a device that is right."""
+    bounds = BoundsBackend(SINGLE)
+    zero, unknown, out = (bounds.zeros((1, 1), "float32") for _ in range(3))
+    unknown.error[...] = np.inf
+    if verb == "matmul":
+        bounds.matmul(zero, unknown, out=out)
+    else:
+        bounds.kernel(lambda xp, x, y: x * y)(zero, unknown, out=out)
+    assert np.isinf(out.error)
+    assert compare("x", np.full((1, 1), 0.5, np.float32), out).passed
 
 
 def test_an_output_may_be_an_argument() -> None:
