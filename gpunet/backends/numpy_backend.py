@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, as_host
+from gpunet.backends.blas_threads import ALL_THREADS, SMALL_PRODUCT, OneThread
 from gpunet.backends.call import Call
 from gpunet.backends.expression import Formula, trace
 from gpunet.backends.ufunc_program import Program, Scratch
@@ -25,6 +26,7 @@ class NumpyBackend(Backend):
         self.reason = reason
         self._scratch = Scratch()
         self._ones: dict[np.dtype, NDArray] = {}
+        self._one_thread = OneThread()
 
     def array(self, host: Any, dtype: DTypeLike) -> NDArray:
         """Copy ``host`` into a new array of ``dtype``."""
@@ -72,7 +74,8 @@ class NumpyBackend(Backend):
 
     def matmul(self, A: Array, B: Array, out: Array) -> None:
         """``out = A @ B``."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        few = A.size * (B.size // len(B)) <= SMALL_PRODUCT
+        with np.errstate(over="ignore", invalid="ignore"), self._one_thread if few else ALL_THREADS:
             np.matmul(A, B, out=out)
 
     def sum(self, x: Array, axis: int, out: Array) -> None:

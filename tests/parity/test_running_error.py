@@ -153,6 +153,18 @@ def test_inputs_that_are_off_reach_the_bound(name: str, spread: float) -> None:
     assert reached.min() >= (0.45 if name == "sqrt" else 0.7)
 
 
+@given(seed=SEEDS, n=st.integers(1, 300))
+def test_the_sum_of_exact_numbers_is_off_by_its_own_roundings(seed: int, n: int) -> None:
+    """In any order: one after the other, and as NumPy does it."""
+    x = np.random.default_rng(seed).random((20, n), np.float32)
+    exact = bounded(x.astype(np.float64), np.zeros(x.shape), "float32")
+    xp = Namespace(exact.u, exact.tiny, gamma)
+    bound = xp.sum(exact, axis=-1, keepdims=True)
+    for found in (np.cumsum(x, axis=1, dtype=np.float32)[:, -1:], x.sum(axis=1, keepdims=True)):
+        assert (np.abs(found - bound.value) <= bound.error).all()
+    np.testing.assert_allclose(bound.error, gamma(n, exact.u) * bound.value, rtol=1e-12)
+
+
 @given(seed=SEEDS, share=st.sampled_from([0.0, 1e-3, 1.0]))
 def test_random_formulas_stay_within_their_bounds(seed: int, share: float) -> None:
     """Each intermediate result of up to eight operations, in float32 and from rounded inputs."""
