@@ -6,7 +6,7 @@ import pytest
 pytest_plugins = ["pytester"]  # for the tests of that plugin
 
 # How long an example takes says nothing about whether it is right, and machines differ.
-hypothesis.settings.register_profile("gpunet", deadline=None, max_examples=30)
+hypothesis.settings.register_profile("gpunet", deadline=None, max_examples=20)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("gpunet")  # pytest --hypothesis-profile=thorough looks longer
 

@@ -17,8 +17,10 @@ QUICK = [name for name in EXAMPLES if not name.startswith("mnist58")]
 
 @pytest.mark.parametrize("name", QUICK)
 def test_every_reproducible_figure_is_reproduced(name: str, backend: Backend) -> None:
-    if name in ("steps", "moons", "blobs") and backend.name == "array_api_strict":
+    if name in ("steps", "moons", "blobs", "xor") and backend.name == "array_api_strict":
         pytest.skip("10 s to a minute on array_api_strict: `gpunet reproduce all --xp` runs it")
+    if backend.name == "strict-device":
+        pytest.skip("it computes with NumPy, which has its turn")
     report = EXAMPLES[name].run(backend, "float64")
     assert report.figures
     assert [f.name for f in report.figures if f.verdict == "differs"] == []
