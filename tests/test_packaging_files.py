@@ -188,7 +188,7 @@ def test_only_the_gpu_service_reserves_a_gpu():
 def test_compose_mounts_the_runs_and_a_named_cache():
     for service in compose()["services"].values():
         mounts = {mount["target"]: mount for mount in service["volumes"]}
-        runs = mounts["/work/runs"]
+        runs = mounts["/home/gpunet/runs"]
         assert (ROOT / "docker" / runs["source"]).resolve() == (ROOT / "runs").resolve()
         assert mounts["/cache"]["source"] in compose()["volumes"]
 
