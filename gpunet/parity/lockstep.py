@@ -31,6 +31,7 @@ class Check:
         ratio: The largest difference in units of its bound; at most 1 passes.
         ulps: The largest difference in units in the last place of the reference.
         where: The index of the element with the largest ratio.
+        unbounded: How many elements have an infinite bound, and so prove nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Check:
     ratio: float
     ulps: float
     where: tuple[int, ...]
+    unbounded: int = 0
 
     @property
     def passed(self) -> bool:
@@ -63,7 +65,9 @@ def compare(name: str, found: NDArray, expected: BoundedArray, step: int = 0) ->
     ratios, ulps = (np.where(np.isnan(x), np.inf, x) for x in (ratios, ulps))
     worst = np.unravel_index(int(ratios.argmax()), ratios.shape)
     where = tuple(int(i) for i in worst)
-    return Check(name, step, float(ratios[worst]), float(ulps.max()), where)
+    return Check(
+        name, step, float(ratios[worst]), float(ulps.max()), where, int(np.isinf(error).sum())
+    )
 
 
 class Trainee:

@@ -49,6 +49,7 @@ class Finding:
         ratio: The largest difference in units of its bound.
         ulps: Likewise in units in the last place.
         detail: The worst or the first bad tensor, step and element, for people.
+        unbounded: How many elements have no finite bound: of those nothing is proved.
     """
 
     part: str
@@ -58,6 +59,7 @@ class Finding:
     ratio: float
     ulps: float
     detail: str
+    unbounded: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; JSON has no infinity."""
@@ -126,9 +128,11 @@ def _finding(part: str, subject: str, name: str, checks: list[Check]) -> Finding
     told = bad or max(checks, key=lambda check: check.ratio)
     step = f" in step {told.step}" if told.step else ""
     detail = f"{told.name}{step} at {list(told.where)}"
-    return Finding(
-        part, subject, name, bad is None, told.ratio, max(c.ulps for c in checks), detail
-    )
+    unbounded = sum(check.unbounded for check in checks)
+    if unbounded:
+        detail += f"; {unbounded} elements have no finite bound"
+    ulps = max(check.ulps for check in checks)
+    return Finding(part, subject, name, bad is None, told.ratio, ulps, detail, unbounded)
 
 
 def _control(subject: str, name: str, checks: list[Check]) -> Finding:

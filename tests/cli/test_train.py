@@ -145,12 +145,13 @@ def test_early_stopping_stops_early_and_says_so(gpunet: Command, table: Path) ->
     assert "no improvement for 3 epochs" in done.json["stopped"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_saves_what_was_learnt(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gpunet", "train", "--device", "cpu", "--epochs", "100000"]
+def interrupted(
+    folder: Path, *arguments: str, after: str, seconds: float = 0
+) -> tuple[int, str, str]:
+    """Press Ctrl-C some seconds after a line on stderr; return the status and what followed."""
     with subprocess.Popen(
-        [*command, "--out", "run"],
-        cwd=tmp_path,
+        [sys.executable, "-m", "gpunet", *arguments],
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -158,11 +159,19 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path: Path) -> None:
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("epoch"):
+            if line.startswith(after):
                 break
+        time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_saves_what_was_learnt(tmp_path: Path) -> None:
+    options = ("train", "--device", "cpu", "--epochs", "100000", "--out", "run")
+    status, out, err = interrupted(tmp_path, *options, after="epoch")
+    assert status == 130
     assert "interrupted" in err
     assert "saved in run" in out
     assert "Traceback" not in err
@@ -174,22 +183,9 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_reproduce_without_a_verdict(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "gpunet", "reproduce", "mnist58", "--device", "cpu"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("running"):
-                break
-        time.sleep(2)  # into the training
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    options = ("reproduce", "mnist58", "--device", "cpu")
+    status, out, err = interrupted(tmp_path, *options, after="running", seconds=2)
+    assert status == 130
     assert (out, err.strip()) == ("", "interrupted")
 
 
