@@ -1,7 +1,16 @@
 """Where arrays live and how work runs on them."""
 
-from gpunet.backends.base import Array, Backend, Kernel
+from gpunet.backends.base import Array, Backend, Bound, Kernel, Work
 from gpunet.backends.devices import available_devices, get_backend
 from gpunet.backends.expression import arguments_read
 
-__all__ = ["Array", "Backend", "Kernel", "arguments_read", "available_devices", "get_backend"]
+__all__ = [
+    "Array",
+    "Backend",
+    "Bound",
+    "Kernel",
+    "Work",
+    "arguments_read",
+    "available_devices",
+    "get_backend",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from gpunet.backends.expression import Formula
 
 Array = Any  # an array of the backend's own kind
 Kernel = Callable[..., None]  # kernel(*arguments, out=array or tuple of arrays)
+Work = Callable[[], None]
+Bound = Callable[[Sequence[Array], Sequence[Array]], None]  # bound(inputs, outputs)
 
 
 class Backend(ABC):
@@ -85,6 +87,29 @@ class Backend(ABC):
         or Python numbers. ``out`` is an array, or a tuple of them if the formula returns several;
         each may be one of the arguments, but must not overlap them otherwise.
         """
+
+    def pieces(self, n: int, cost: int) -> list[slice]:
+        """Return the rows 0 to n in the pieces in which this device had best work through them.
+
+        ``cost`` is the number of multiplications in each row. A GPU takes them all at once.
+        """
+        return [slice(0, n)]
+
+    def parallel(self, tasks: Sequence[Work]) -> None:
+        """Run tasks that do not depend on each other, perhaps at the same time."""
+        for task in tasks:
+            task()
+
+    def bind(
+        self, work: Callable[..., None], inputs: Sequence[Array], outputs: Sequence[Array]
+    ) -> Bound:
+        """Return ``run(inputs, outputs)``, which repeats ``work(*inputs, *outputs)``.
+
+        ``work`` may use the verbs only. At each run it is given arrays of the same shapes, which
+        may be others than at the last; whatever else it reads and writes stays where it is. So
+        a backend may look everything up once, and from then on only go through a list of calls.
+        """
+        return lambda inputs, outputs: work(*inputs, *outputs)
 
     @abstractmethod
     def synchronize(self) -> None:

@@ -15,20 +15,27 @@ from typing import Any
 # Multiplications up to which one thread is used: between a batch of 32 and one of 64 rows through
 # 784x196, where a second thread begins to save more than a tenth of a millisecond.
 SMALL_PRODUCT = 8_000_000
+# Multiplications from which work is better cut into pieces for threads of our own, which also share
+# out what lies between the products: waking one takes some 0.1 ms.
+LARGE_WORK = 40_000_000
 ALL_THREADS = nullcontext()
 
 
 class OneThread:
-    """Within this context, the BLAS libraries of the process use one thread."""
+    """Within this context, the BLAS libraries of the process use one thread.
+
+    ``most`` is how many they use outside.
+    """
 
     def __init__(self) -> None:
         from threadpoolctl import ThreadpoolController
 
         self._libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
-        self._before: list[int] = []
+        self._before: list[list[int]] = []  # one for each context entered
+        self.most = max((library.get_num_threads() for library in self._libraries), default=1)
 
     def __enter__(self) -> None:
-        self._before = [library.get_num_threads() for library in self._libraries]
+        self._before.append([library.get_num_threads() for library in self._libraries])
         for library in self._libraries:
             library.set_num_threads(1)
 
@@ -38,5 +45,5 @@ class OneThread:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for library, threads in zip(self._libraries, self._before, strict=True):
+        for library, threads in zip(self._libraries, self._before.pop(), strict=True):
             library.set_num_threads(threads)

@@ -1,18 +1,47 @@
-"""The CPU, through NumPy: in-place ufuncs over cache-sized blocks, products by its BLAS."""
+"""The CPU, through NumPy: in-place ufuncs over cache-sized blocks, products by its BLAS.
+
+Every verb is a few calls of NumPy on fixed arrays. They are made as they come, or, for work that is
+repeated, written on a tape first: then a training step is nothing but a walk along the tape.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Kernel, as_host
-from gpunet.backends.blas_threads import ALL_THREADS, SMALL_PRODUCT, OneThread
+from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host
+from gpunet.backends.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, OneThread
 from gpunet.backends.call import Call
 from gpunet.backends.expression import Formula, trace
+from gpunet.backends.team import Team
 from gpunet.backends.ufunc_program import Program, Scratch
+
+NumpyCall = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
+# Multiplications in one piece of work that is shared out: some milliseconds.
+PIECE = 160_000_000
+
+
+class Tape:
+    """Calls of NumPy in their order, and the scratch memory that they work in.
+
+    ``product`` is the number of multiplications of the largest product.
+    """
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.calls: list[NumpyCall] = []
+        self.scratch = scratch
+        self.product = 0
+
+    def play(self) -> None:
+        """Make the calls."""
+        with np.errstate(all="ignore"):  # a loss that overflows shows in its value
+            for function, arguments in self.calls:
+                function(*arguments)
 
 
 class NumpyBackend(Backend):
@@ -24,9 +53,11 @@ class NumpyBackend(Backend):
 
     def __init__(self, reason: str = "") -> None:
         self.reason = reason
-        self._scratch = Scratch()
+        self._scratches = [Scratch()]
+        self._tape: Tape | None = None  # where calls are written; None: they are made at once
         self._ones: dict[np.dtype, NDArray] = {}
         self._one_thread = OneThread()
+        self._team = Team(min(self._one_thread.most, cores()))
 
     def array(self, host: Any, dtype: DTypeLike) -> NDArray:
         """Copy ``host`` into a new array of ``dtype``."""
@@ -55,34 +86,29 @@ class NumpyBackend(Backend):
 
     def assign(self, out: Array, value: Array | NDArray) -> None:
         """Copy ``value`` into ``out``."""
-        np.copyto(out, value, casting="same_kind")
+        self._do([(np.copyto, (out, value, "same_kind"))])
 
     def take(self, X: Array, rows: Array | slice, scale: float, out: Array) -> None:
         """Gather and scale: ``out = scale * X[rows]``."""
+        # The dtype of `out` is named, or NumPy would compute in float64 where X is of integers.
+        factor = out.dtype.type(scale)
         if isinstance(rows, slice):
-            np.multiply(X[rows], scale, out=out, dtype=out.dtype)
+            self._do([(np.multiply, (X[rows], factor, out))])
             return
-        if X.dtype == out.dtype:
-            # mode="clip" writes straight into `out`; "raise" would go through a copy.
-            np.take(X, rows, axis=0, out=out, mode="clip")
-            if scale != 1.0:
-                np.multiply(out, scale, out=out)
-            return
-        gathered = self._scratch.block(X.dtype, -1, out.shape)
-        np.take(X, rows, axis=0, out=gathered, mode="clip")
-        np.multiply(gathered, scale, out=out, dtype=out.dtype)
+        gathered = out if X.dtype == out.dtype else self._scratch.block(X.dtype, -1, out.shape)
+        # mode="clip" writes straight into `gathered`; "raise" would go through a copy.
+        self._do([(np.take, (X, rows, 0, gathered, "clip"))])
+        if gathered is not out or scale != 1.0:
+            self._do([(np.multiply, (gathered, factor, out))])
 
     def matmul(self, A: Array, B: Array, out: Array) -> None:
         """``out = A @ B``."""
-        few = A.size * (B.size // len(B)) <= SMALL_PRODUCT
-        with np.errstate(over="ignore", invalid="ignore"), self._one_thread if few else ALL_THREADS:
-            np.matmul(A, B, out=out)
+        self._do([(np.matmul, (A, B, out))], A.size * (B.size // len(B)))
 
     def sum(self, x: Array, axis: int, out: Array) -> None:
         """Sum along ``axis``; down the columns as a product with ones, which BLAS does faster."""
         if axis == 1:
-            with np.errstate(over="ignore", invalid="ignore"):
-                np.add.reduce(x, axis=1, out=out)
+            self._do([(np.add.reduce, (x, 1, None, out))])
             return
         ones = self._ones.get(x.dtype)
         if ones is None or ones.size < len(x):
@@ -95,25 +121,106 @@ class NumpyBackend(Backend):
 
         def run(*arguments: Any, out: NDArray | tuple[NDArray, ...]) -> None:
             outs = out if isinstance(out, tuple) else (out,)
+            aliases = tuple(
+                tuple(i for i, a in enumerate(arguments) if _share_memory(a, o)) for o in outs
+            )
             key = (
                 *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else type(a) for a in arguments],
                 outs[0].shape,
                 outs[0].dtype,
+                aliases,
             )
             program = programs.get(key)
             if program is None:
                 call = Call.of(arguments, outs)
-                program = programs[key] = Program(
-                    trace(formula, call.arguments), call, self._scratch
-                )
-            program.run(arguments, outs)
+                program = programs[key] = Program(trace(formula, call.arguments), call, aliases)
+            self._do(program.calls(arguments, outs, self._scratch))
 
         return run
+
+    @property
+    def _scratch(self) -> Scratch:
+        return self._scratches[0] if self._tape is None else self._tape.scratch
+
+    def _do(self, calls: Iterable[NumpyCall], product: int = 0) -> None:
+        """Make the calls, or write them on the tape."""
+        if self._tape is not None:
+            self._tape.calls += calls
+            self._tape.product = max(self._tape.product, product)
+            return
+        with np.errstate(all="ignore"), self._threads(product):
+            for function, arguments in calls:
+                function(*arguments)
+
+    def _threads(self, product: int) -> Any:
+        return self._one_thread if 0 < product <= SMALL_PRODUCT else ALL_THREADS
+
+    def pieces(self, n: int, cost: int) -> list[slice]:
+        """Cut large work into a multiple of as many pieces as there are threads."""
+        threads = self._team.size
+        if threads == 1 or n * cost < LARGE_WORK:
+            return [slice(0, n)]
+        count = min(n, threads * -(-n * cost // (threads * PIECE)))
+        edges = [n * i // count for i in range(count + 1)]
+        return [slice(*edge) for edge in pairwise(edges)]
+
+    def parallel(self, tasks: Sequence[Work]) -> None:
+        """Share the tasks out among threads, each product on one thread of the BLAS."""
+        tapes = [self._record(task, i) for i, task in enumerate(tasks)]
+        if len(tapes) == 1:
+            self._do(tapes[0].calls, tapes[0].product)
+            return
+        plays = [tape.play for tape in tapes]
+
+        def together() -> None:
+            with self._one_thread:
+                self._team.run(plays)
+
+        self._do([(together, ())])
+
+    def bind(
+        self, work: Callable[..., None], inputs: Sequence[Array], outputs: Sequence[Array]
+    ) -> Bound:
+        """Write ``work`` on a tape, with places for its inputs and outputs."""
+        held = [np.zeros_like(x) for x in inputs], [np.zeros_like(x) for x in outputs]
+        tape = self._record(lambda: work(*held[0], *held[1]), 0)
+        threads = self._threads(tape.product)
+
+        def run(inputs: Sequence[NDArray], outputs: Sequence[NDArray]) -> None:
+            for place, x in zip(held[0], inputs, strict=True):
+                place[...] = x
+            with threads:
+                tape.play()
+            for x, place in zip(outputs, held[1], strict=True):
+                x[...] = place
+
+        return run
+
+    def _record(self, work: Work, number: int) -> Tape:
+        """Return the tape of ``work``, which may run beside those of other numbers."""
+        while len(self._scratches) <= number:
+            self._scratches.append(Scratch())
+        outer, self._tape = self._tape, Tape(self._scratches[number])
+        try:
+            work()
+            return self._tape
+        finally:
+            self._tape = outer
 
     def synchronize(self) -> None:
         """Do nothing: NumPy has finished when it returns."""
 
     def describe(self) -> str:
         """Return "cpu (N threads, NumPy X.Y)"."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return f"cpu ({cores} cores, NumPy {np.__version__})"
+        return f"cpu ({cores()} cores, NumPy {np.__version__})"
+
+
+def cores() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _share_memory(a: Any, out: NDArray) -> bool:
+    return isinstance(a, np.ndarray) and np.may_share_memory(a, out)

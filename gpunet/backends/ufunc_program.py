@@ -1,13 +1,14 @@
 """An expression graph as a sequence of NumPy ufunc calls that allocate nothing.
 
 The rows are worked through in blocks small enough to stay in the cache; intermediate results live
-in a few scratch blocks that all programs of a backend share.
+in a few scratch blocks that all programs of a thread share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ UFUNCS = {
     name: getattr(np, name)
     for name in (
         *("add", "subtract", "multiply", "divide", "negative", "sqrt", "sign"),
-        *("exp", "expm1", "log", "log1p", "tanh", "maximum", "minimum"),
+        *("exp", "expm1", "log", "log1p", "tanh"),
         *("greater", "greater_equal", "less", "less_equal", "equal"),
         *("bitwise_xor", "bitwise_and"),
     )
@@ -47,7 +48,17 @@ def _row_sum(x: NDArray, out: NDArray) -> None:
     np.add.reduce(np.atleast_2d(x), axis=-1, keepdims=True, out=out)
 
 
+def _maximum(x: Any, y: Any, out: NDArray) -> None:
+    np.maximum(x, y, out=out)  # these two want `out` by name
+
+
+def _minimum(x: Any, y: Any, out: NDArray) -> None:
+    np.minimum(x, y, out=out)
+
+
 CALLS: dict[str, Callable[..., Any]] = UFUNCS | {
+    "maximum": _maximum,
+    "minimum": _minimum,
     "copy": _copy,
     "astype": _copy,
     "where": _where,
@@ -57,14 +68,14 @@ CALLS: dict[str, Callable[..., Any]] = UFUNCS | {
 
 
 class Scratch:
-    """The scratch blocks of a backend: block ``i`` of a type always has the same memory."""
+    """The scratch blocks of a thread: block ``i`` of a type always has the same memory."""
 
     def __init__(self) -> None:
         self._blocks: dict[tuple[np.dtype, int], NDArray] = {}
 
     def block(self, dtype: np.dtype, index: int, shape: tuple[int, ...]) -> NDArray:
         """Return block ``index`` of ``dtype``, seen as ``shape``."""
-        size = int(np.prod(shape))
+        size = prod(shape)
         block = self._blocks.get((dtype, index))
         if block is None or block.size < size:
             block = self._blocks[dtype, index] = np.empty(max(size, BLOCK), dtype)
@@ -84,10 +95,14 @@ class Program:
     """A graph compiled for one combination of argument shapes and types.
 
     Values are numbered: the arguments first, then the outputs, the constants, the registers.
+
+    Args:
+        graph, call: What is computed, and for which shapes.
+        aliases: For each output, the arguments that are the same array.
     """
 
-    def __init__(self, graph: Graph, call: Call, scratch: Scratch) -> None:
-        self._call, self._scratch = call, scratch
+    def __init__(self, graph: Graph, call: Call, aliases: tuple[tuple[int, ...], ...]) -> None:
+        self._call, self._aliases = call, aliases
         self._rows = call.rows
         self._rows_per_block = max(1, BLOCK // call.columns)
         self._sliced = [node.value for node in graph.arguments if node.by_row]
@@ -96,32 +111,24 @@ class Program:
         self._registers: list[tuple[Node, int]] = []  # (a node of its shape, scratch block)
         self._instructions: list[Instruction] = []
         self._compile(graph)
-        self._register_views: dict[int, list[NDArray]] = {}
 
-    def run(self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...]) -> None:
-        """Compute the graph's outputs into ``outs``."""
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            if self._rows <= self._rows_per_block:
-                self._run_block([*arguments, *outs], self._rows)
-                return
-            for start in range(0, self._rows, self._rows_per_block):
-                rows = slice(start, min(start + self._rows_per_block, self._rows))
-                values = list(arguments)
-                for position in self._sliced:
-                    values[position] = values[position][rows]
-                self._run_block([*values, *(out[rows] for out in outs)], rows.stop - start)
-
-    def _run_block(self, values: list[Any], rows: int) -> None:
-        registers = self._register_views.get(rows)
-        if registers is None:
-            registers = self._register_views[rows] = [
-                self._scratch.block(self._numpy_type(node), index, self._block_shape(node, rows))
-                for node, index in self._registers
+    def calls(
+        self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...], scratch: Scratch
+    ) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Yield the calls, as (function, its arguments), that compute the outputs into ``outs``."""
+        for start in range(0, self._rows, self._rows_per_block):
+            stop = min(start + self._rows_per_block, self._rows)
+            values: list[Any] = [*arguments, *outs]
+            if stop - start < self._rows:
+                for position in (*self._sliced, *range(self._arguments, len(values))):
+                    values[position] = values[position][start:stop]
+            values += self._constants
+            values += [
+                scratch.block(self._numpy_type(node), i, self._block_shape(node, stop - start))
+                for node, i in self._registers
             ]
-        values += self._constants
-        values += registers
-        for step in self._instructions:
-            step.call(*[values[i] for i in step.inputs], out=values[step.out])
+            for step in self._instructions:
+                yield step.call, (*[values[i] for i in step.inputs], values[step.out])
 
     def _numpy_type(self, node: Node) -> np.dtype:
         return np.dtype(self._call.precision if node.dtype == "float" else node.dtype)
@@ -189,18 +196,21 @@ class Program:
     def _written_directly(self, graph: Graph, steps: list[Node]) -> dict[Node, int]:
         """Return the nodes that need no register because they go straight to an output.
 
-        An output may be one of the arguments, so nothing is written there before the last
-        instruction that reads an argument.
+        An output may be one of the arguments: then nothing is written there before the last
+        instruction that reads this argument.
         """
-        last_read = max(
-            (t for t, node in enumerate(steps) if any(c.op == "argument" for c in node.inputs)),
-            default=-1,
-        )
         if any(node.op == "argument" for node in graph.outputs):
             return {}
+        last_read = {
+            child.value: t
+            for t, node in enumerate(steps)
+            for child in node.inputs
+            if child.op == "argument"
+        }
         direct: dict[Node, int] = {}
         for j, node in enumerate(graph.outputs):
-            late = node in steps and steps.index(node) >= last_read
+            read = max((last_read.get(i, -1) for i in self._aliases[j]), default=-1)
+            late = node in steps and steps.index(node) >= read
             # `where` fills its result with y before it has read x.
             unsafe = node.op == "where" and any(
                 c.op == "argument" for c in (node.inputs[0], node.inputs[1])

@@ -47,11 +47,13 @@ class Dense:
         """dZ = dA * g'(Z), for Z and A as forward left them."""
         self._slope(dA, Z, self.b, A, out=dZ)
 
-    def gradients(self, A_in: Array, dZ: Array) -> None:
-        """dW = A_in^T dZ;  db = sum(dZ)."""
-        self.backend.matmul(A_in.T, dZ, out=self.dW)
-        if self.db is not None:
-            self.backend.sum(dZ, axis=0, out=self.db)
+    def weight_gradient(self, A_in: Array, dZ: Array, rows: slice) -> None:
+        """dW = A_in^T dZ, for some of its rows."""
+        self.backend.matmul(A_in[:, rows].T, dZ, out=self.dW[rows, :])
+
+    def bias_gradient(self, dZ: Array) -> None:
+        """db = sum(dZ)."""
+        self.backend.sum(dZ, axis=0, out=self.db)
 
     def backward(self, dZ: Array, dA_in: Array) -> None:
         """dA_in = dZ W^T."""

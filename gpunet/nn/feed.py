@@ -19,12 +19,9 @@ class Feed:
         self._floats = str(examples.X.dtype) != "uint8"
         self.n = len(examples)
 
-    def load(self, rows: Array | slice, ws: Workspace) -> tuple[Array, Array]:
-        """Return the batch (X, Y) of these rows, in the workspace's precision.
-
-        ``rows`` is a slice, or an integer array on the device; there are ``ws.n`` of them.
-        """
-        if isinstance(rows, slice) and self._floats and self._scale == 1.0:
+    def load(self, rows: slice, ws: Workspace) -> tuple[Array, Array]:
+        """Return the batch (X, Y) of these rows, ``ws.n`` of them, in the workspace's precision."""
+        if self._floats and self._scale == 1.0:
             X = self._X[rows, :]  # already what the network takes: no copy
         else:
             X = ws.X
@@ -32,6 +29,14 @@ class Feed:
         if self._Y is not None:
             self._backend.take(self._Y, rows, 1.0, out=ws.Y)
         return X, ws.Y
+
+    def gather(self, rows: Array, X: Array) -> None:
+        """Fill X with the inputs of ``rows``, an integer array on the device."""
+        self._backend.take(self._X, rows, self._scale, out=X)
+
+    def gather_targets(self, rows: Array, Y: Array) -> None:
+        """Fill Y with the targets of ``rows``."""
+        self._backend.take(self._Y, rows, 1.0, out=Y)
 
     def chunks(self, ws: Workspace) -> Iterator[tuple[slice, Workspace]]:
         """Return all the rows in order, in pieces that fit the workspace."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from gpunet.backends import Array, Backend
+from gpunet.backends import Array, Backend, Kernel, Work
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.architecture import Architecture
 from gpunet.nn.dense import Dense, Dropout
-from gpunet.nn.losses import LOSSES, head
+from gpunet.nn.losses import LOSSES, end, head, score
 from gpunet.nn.slices import Slices
-from gpunet.nn.workspace import Workspace, allocate
+from gpunet.nn.workspace import Scoring, Workspace, allocate
 
 
 class MLP:
@@ -38,9 +39,13 @@ class MLP:
             for layer in range(len(sizes) - 2)
             if architecture.dropout
         ]
-        self._head = backend.kernel(
-            head(LOSSES[architecture.loss], ACTIVATIONS[architecture.output])
-        )
+        loss, output = LOSSES[architecture.loss], ACTIVATIONS[architecture.output]
+        self._head = backend.kernel(head(loss, output))
+        self._logits = backend.kernel(lambda xp, Z, b: Z + b)
+        self._score = backend.kernel(score(loss, output))
+        self._end: Kernel | None = None
+        if sizes[-1] == 1 and len(sizes) > 2 and not self.dropouts:
+            self._end = backend.kernel(end(loss, ACTIVATIONS[architecture.hidden[-1]], output))
 
     def _dense_layers(self) -> Iterator[Dense]:
         a, p, d = self.architecture, self.parameters, self.gradients
@@ -60,56 +65,118 @@ class MLP:
     def predict(self, X: Array, ws: Workspace) -> Array:
         """Return the outputs A = g_L(... g_1(X W1 + b1) ...), (n, outputs)."""
         A_in = self._hidden(X, ws, training=False)[-1]
-        end = ws.layers[-1]
-        self.layers[-1].forward(A_in, end.Z, end.A)
-        return end.A
+        last = ws.layers[-1]
+        self.layers[-1].forward(A_in, last.Z, last.A)
+        return last.A
 
-    def score(self, X: Array, Y: Array, ws: Workspace, totals: Array) -> None:
-        """Put the sums over the examples of (loss, correct) into ``totals`` (2,)."""
-        self._loss(self._hidden(X, ws, training=False)[-1], Y, ws, totals)
+    def logits(self, X: Array, ws: Workspace) -> Array:
+        """Return the last layer's Z, biases included, (n, outputs)."""
+        A_in, layer = self._hidden(X, ws, training=False)[-1], self.layers[-1]
+        layer.product(A_in, ws.logits)
+        self._logits(ws.logits, layer.b, out=ws.logits)
+        return ws.logits
 
-    def backpropagate(
-        self, X: Array, Y: Array, ws: Workspace, totals: Array, training: bool = True
-    ) -> None:
-        """One forward and one backward pass: fill ``grad``, and ``totals`` as in ``score``.
+    def scoring(self, n: int) -> Scoring:
+        """Allocate what ``score`` needs for up to ``n`` examples."""
+        return Scoring(self.backend.zeros((2, n), self.architecture.dtype))
+
+    def score(self, Z: Array, Y: Array, scoring: Scoring, totals: Array) -> None:
+        """Put the sums over the examples of (loss, correct) into ``totals`` (2,), from logits Z."""
+        self._score(Z, Y, out=scoring.columns)
+        self.backend.sum(scoring.scores, axis=1, out=totals)
+
+    def backpropagate(self, X: Array, Y: Array, ws: Workspace, training: bool = True) -> None:
+        """One forward and one backward pass: fill ``grad`` and ``ws.logits``.
 
         X is (n, features), Y (n, outputs). Dropout acts only when ``training``.
         """
-        inputs = self._hidden(X, ws, training)
-        self._loss(inputs[-1], Y, ws, totals)
+        self.backend.parallel(self.passes(X, Y, ws.logits, ws, training))
+        self.backend.parallel([compute for _, compute in self.gradient_parts(X, ws, training)])
 
-        for l in reversed(range(len(self.layers))):  # noqa: E741 (the textbook's layer l)
-            layer, dZ = self.layers[l], ws.layers[l].dZ
-            layer.gradients(inputs[l], dZ)
-            if l > 0:
-                below = ws.layers[l - 1]
-                layer.backward(dZ, below.dZ)
-                if training and self.dropouts:
-                    self.dropouts[l - 1].backward(below)
-                self.layers[l - 1].slope(below.dZ, below.Z, below.A, below.dZ)
+    def passes(
+        self, X: Array, Y: Array, logits: Array, ws: Workspace, training: bool = True
+    ) -> list[Work]:
+        """Return the tasks that fill all activations and dZ, each for some of the examples."""
+        pieces = self.backend.pieces(ws.n, self.slices.weights)
+        share = 1.0 / ws.n if self.architecture.reduction == "mean" else 1.0
+        return [
+            partial(
+                self._pass, X[rows, :], Y[rows, :], logits[rows, :], ws.part(rows), share, training
+            )
+            for rows in pieces
+        ]
 
-    def _hidden(self, X: Array, ws: Workspace, training: bool) -> list[Array]:
-        """Return every layer's input: X, then the hidden layers' activations."""
+    def _pass(
+        self, X: Array, Y: Array, logits: Array, ws: Workspace, share: float, training: bool
+    ) -> None:
+        top = len(self.layers) - 1
+        if self._end is not None:
+            inputs = self._hidden(X, ws, training, top - 1)
+            hidden, layer, last = ws.layers[top - 1], self.layers[top - 1], self.layers[top]
+            layer.product(inputs[-1], hidden.Z)
+            self._end(
+                *(hidden.Z, layer.b, last.W.T, last.b, Y, share),
+                out=(hidden.A, logits, ws.layers[top].dZ, hidden.dZ),
+            )
+            top -= 1
+        else:
+            inputs = self._hidden(X, ws, training, top)
+            self.layers[top].product(inputs[-1], ws.layers[top].Z)
+            self._head(
+                *(ws.layers[top].Z, self.layers[top].b, Y, share),
+                out=(logits, ws.layers[top].dZ),
+            )
+        for l in reversed(range(1, top + 1)):  # noqa: E741 (the textbook's layer l)
+            below = ws.layers[l - 1]
+            self.layers[l].backward(ws.layers[l].dZ, below.dZ)
+            if training and self.dropouts:
+                self.dropouts[l - 1].backward(below)
+            self.layers[l - 1].slope(below.dZ, below.Z, below.A, below.dZ)
+
+    def _hidden(self, X: Array, ws: Workspace, training: bool, layers: int = -1) -> list[Array]:
+        """Return the inputs of the first layers (by default of all): X, then activations."""
         inputs = [X]
-        for l, layer in enumerate(self.layers[:-1]):  # noqa: E741
-            buffers = ws.layers[l]
+        for layer, buffers in zip(self.layers[:layers], ws.layers, strict=False):
             layer.forward(inputs[-1], buffers.Z, buffers.A)
             if training and self.dropouts:
-                self.dropouts[l].forward(buffers)
-                inputs.append(buffers.dropped)
-            else:
-                inputs.append(buffers.A)
+                self.dropouts[len(inputs) - 1].forward(buffers)
+            inputs.append(buffers.input_above(training))
         return inputs
 
-    def _loss(self, A_in: Array, Y: Array, ws: Workspace, totals: Array) -> None:
-        """The end of the forward pass and the start of the backward pass: dZ of layer L."""
-        end, last = ws.layers[-1], self.layers[-1]
-        last.product(A_in, end.Z)
-        share = 1.0 / ws.n if self.architecture.reduction == "mean" else 1.0
-        self._head(end.Z, last.b, Y, share, out=(*ws.score_columns, end.dZ))
-        self.backend.sum(ws.scores, axis=1, out=totals)
+    def gradient_parts(
+        self, X: Array, ws: Workspace, training: bool = True
+    ) -> list[tuple[slice, Work]]:
+        """Return the tasks that fill ``grad``, each with the slice of it that it fills.
+
+        They read what ``passes`` has left in the workspace. It is one task where no product is
+        large enough to be cut into pieces.
+        """
+        parts: list[tuple[slice, Work]] = []
+        A_in = X
+        for number, (layer, buffers) in enumerate(zip(self.layers, ws.layers, strict=True), 1):
+            fan_in, fan_out = layer.W.shape
+            start = self.slices.start[f"W{number}"]
+            for rows in self.backend.pieces(fan_in, fan_out * ws.n):
+                flat = slice(start + rows.start * fan_out, start + rows.stop * fan_out)
+                parts.append((flat, partial(layer.weight_gradient, A_in, buffers.dZ, rows)))
+            A_in = buffers.input_above(training)
+        if self.architecture.bias:
+            parts.append((slice(self.slices.weights, self.slices.size), partial(self._db, ws)))
+        if len(parts) <= len(self.layers) + self.architecture.bias:
+            works = [work for _, work in parts]
+            return [(slice(0, self.slices.size), partial(_one_by_one, works))]
+        return parts
+
+    def _db(self, ws: Workspace) -> None:
+        for layer, buffers in zip(self.layers, ws.layers, strict=True):
+            layer.bias_gradient(buffers.dZ)
 
     def count_step(self) -> None:
         """Move on to the next step's dropout masks."""
         if self.dropouts:
             self._next_step(self.step, out=self.step)
+
+
+def _one_by_one(works: list[Work]) -> None:
+    for work in works:
+        work()

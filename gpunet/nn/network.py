@@ -155,8 +155,9 @@ class Network:
         feed = Feed(self.backend, self.check(X, Y))
         ws = self.mlp.workspace(feed.n)
         totals = self.backend.zeros((2,), self.architecture.dtype)
-        batch = feed.load(slice(0, feed.n), ws)
-        self.mlp.backpropagate(*batch, ws, totals, training=False)
+        X, Y = feed.load(slice(0, feed.n), ws)
+        self.mlp.backpropagate(X, Y, ws, training=False)
+        self.mlp.score(ws.logits, Y, self.mlp.scoring(feed.n), totals)
         gradients = {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
         return self.reduced(float(self.backend.to_numpy(totals)[0]), feed.n), gradients
 
@@ -193,8 +194,10 @@ class Network:
         """Evaluate examples that are on the device already; one read-back in all."""
         pieces = list(feed.chunks(self._evaluation_workspace()))
         totals = self.backend.zeros((len(pieces), 2), self.architecture.dtype)
+        scoring = self.mlp.scoring(EVALUATION_ROWS)
         for piece, (rows, ws) in enumerate(pieces):
-            self.mlp.score(*feed.load(rows, ws), ws, totals[piece, :])
+            X, Y = feed.load(rows, ws)
+            self.mlp.score(self.mlp.logits(X, ws), Y, scoring.first(ws.n), totals[piece, :])
         loss, correct = self.backend.to_numpy(totals).sum(axis=0, dtype=float)
         return self.scores(loss, correct, feed.n)
 

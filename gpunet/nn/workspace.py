@@ -27,39 +27,62 @@ class LayerBuffers:
     rows: Array = None
     columns: Array = None
 
+    def input_above(self, training: bool) -> Array:
+        """Return what the next layer sees: A, after dropout when ``training``."""
+        return self.dropped if training else self.A
+
+
+@dataclass
+class Scoring:
+    """Where losses are summed from: ``scores`` (2, n), each example's loss and correctness."""
+
+    scores: Array
+
+    @property
+    def columns(self) -> tuple[Array, Array]:
+        """The two rows as the (n, 1) columns that a kernel writes."""
+        return self.scores[0:1, :].T, self.scores[1:2, :].T
+
+    def first(self, n: int) -> Scoring:
+        """Return the same memory for n examples or fewer."""
+        return Scoring(self.scores[:, :n])
+
 
 @dataclass
 class Workspace:
     """Buffers for n examples: the batch X (n, features) and Y (n, outputs), and each layer's.
 
-    ``scores`` (2, n) holds each example's loss and whether it was right.
+    ``logits`` (n, outputs) is the last layer's Z with its biases.
     """
 
     n: int
     X: Array
     Y: Array
     layers: list[LayerBuffers]
-    scores: Array
-
-    @property
-    def score_columns(self) -> tuple[Array, Array]:
-        """The two rows of ``scores`` as the (n, 1) columns that a kernel writes."""
-        return self.scores[0:1, :].T, self.scores[1:2, :].T
+    logits: Array
 
     def first(self, n: int) -> Workspace:
         """Return the same memory for n examples or fewer (the last batch of an epoch)."""
-        if n == self.n:
+        return self.part(slice(0, n))
+
+    def part(self, rows: slice) -> Workspace:
+        """Return the memory of some of the examples."""
+        if rows == slice(0, self.n):
             return self
         layers = []
         for full in self.layers:
             part = {
-                name: value if value is None or name == "columns" else value[:n, :]
+                name: value if value is None or name == "columns" else value[rows, :]
                 for name, value in vars(full).items()
             }
             if full.Z is full.A:  # in place stays in place
                 part["Z"] = part["A"]
             layers.append(LayerBuffers(**part))
-        return Workspace(n, self.X[:n, :], self.Y[:n, :], layers, self.scores[:, :n])
+        return Workspace(
+            rows.stop - rows.start,
+            *(self.X[rows, :], self.Y[rows, :], layers),
+            self.logits[rows, :],
+        )
 
 
 def allocate(
@@ -82,7 +105,7 @@ def allocate(
         zeros(sizes[0]),
         zeros(sizes[-1]),
         layers,
-        backend.zeros((2, n), dtype),
+        zeros(sizes[-1]),
     )
 
 

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from gpunet.backends import Array, Backend
 from gpunet.optim.schedules import Schedule, constant
 from gpunet.ranges import in_range, positive
@@ -15,7 +17,7 @@ class Optimizer(ABC):
     """Base class: one formula over the flat vectors, run as one kernel.
 
     ``moments`` vectors of its own (a velocity, averages) are kept beside theta and changed in the
-    same pass.
+    same pass. ``scalar_count`` is how many numbers ``scalars`` returns.
 
     Args:
         learning_rate: A number, or a schedule from gpunet.schedules.
@@ -27,6 +29,7 @@ class Optimizer(ABC):
     """
 
     moments = 0
+    scalar_count = 1
 
     def __init__(
         self,
@@ -65,41 +68,66 @@ class Optimizer(ABC):
 
 
 class Stepper:
-    """An optimizer at work on one network: its moments, and the number of steps so far."""
+    """An optimizer at work on one network: its moments, and the number of steps so far.
+
+    ``scalars`` holds what ``Optimizer.scalars`` returns, on the device: a launch that is repeated
+    reads there what changes from step to step.
+    """
 
     def __init__(
         self, optimizer: Optimizer, backend: Backend, theta: Array, grad: Array, weights: int
     ) -> None:
-        self.optimizer, self.backend, self.grad = optimizer, backend, grad
+        self.optimizer, self.backend, self.theta, self.grad = optimizer, backend, theta, grad
         self.steps = 0
-        dtype = backend.to_numpy(theta[:1]).dtype
+        self.dtype = dtype = backend.to_numpy(theta[:1]).dtype
         shape = tuple(theta.shape)
         self.moments = [backend.zeros(shape, dtype) for _ in range(optimizer.moments)]
+        self.scalars = backend.zeros((optimizer.scalar_count,), dtype)
         self._clip = Clip(backend, grad, optimizer.clip_norm) if optimizer.clip_norm else None
+        decays = [(slice(0, shape[0]), 0.0)]
         if optimizer.weight_decay:
-            parts = [(slice(0, weights), optimizer.weight_decay), (slice(weights, None), 0.0)]
-        else:
-            parts = [(slice(None), 0.0)]
-        self._parts = [
-            (
-                backend.kernel(optimizer.formula(decay)),
-                grad[part],
-                (theta[part], *(m[part] for m in self.moments)),
-            )
-            for part, decay in parts
-            if theta[part].shape[0]
-        ]
+            decays = [(slice(0, weights), optimizer.weight_decay), (slice(weights, shape[0]), 0.0)]
+        self._kernels = [(part, backend.kernel(optimizer.formula(decay))) for part, decay in decays]
 
-    def step(self, epoch: float) -> None:
-        """Apply one step; ``epoch`` (with its fraction) is where the schedule stands."""
+    @property
+    def clips(self) -> bool:
+        """Whether an update needs the whole gradient first."""
+        return self._clip is not None
+
+    def next_scalars(self, epoch: float) -> tuple[float, ...]:
+        """Count a step and return its scalars; ``epoch`` is where the schedule stands.
+
+        Raises:
+            ArgumentError: The schedule returns no number of at least 0.
+        """
         self.steps += 1
         # A schedule may return a NumPy number, which would pass for an array.
         rate = in_range("the schedule's learning rate", self.optimizer.learning_rate(epoch), 0.0)
-        scalars = self.optimizer.scalars(rate, self.steps)
+        return self.optimizer.scalars(rate, self.steps)
+
+    def clip(self) -> None:
+        """Scale the gradient down if it is too long."""
         if self._clip is not None:
             self._clip()
-        for kernel, grad, (theta, *moments) in self._parts:
-            kernel(theta, grad, *moments, *scalars, out=(theta, *moments))
+
+    def update(self, part: slice, scalars: Array) -> None:
+        """Update this part of theta, from the same part of the gradient."""
+        numbers = [scalars[i : i + 1] for i in range(self.scalars.shape[0])]
+        for whole, kernel in self._kernels:
+            both = slice(max(part.start, whole.start), min(part.stop, whole.stop))
+            if both.start < both.stop:
+                changed = (self.theta[both], *(m[both] for m in self.moments))
+                kernel(changed[0], self.grad[both], *changed[1:], *numbers, out=changed)
+
+    def load_scalars(self, epoch: float) -> None:
+        """Put the next step's scalars into ``scalars``."""
+        self.backend.assign(self.scalars, np.array(self.next_scalars(epoch), self.dtype))
+
+    def step(self, epoch: float) -> None:
+        """Apply one step to all of theta."""
+        self.load_scalars(epoch)
+        self.clip()
+        self.update(slice(0, self.theta.shape[0]), self.scalars)
 
 
 class Clip:

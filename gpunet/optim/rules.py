@@ -53,6 +53,7 @@ class Adam(Optimizer):
     """
 
     moments = 2
+    scalar_count = 3
 
     def __init__(
         self,

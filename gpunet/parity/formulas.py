@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gpunet import optim, random
 from gpunet.backends import Backend
-from gpunet.nn.activations import ACTIVATIONS
-from gpunet.nn.losses import LOSSES, head
+from gpunet.nn.activations import ACTIVATIONS, Activation
+from gpunet.nn.losses import LOSSES, Loss, end, head, score
 from gpunet.parity.bounds_backend import BoundedArray, BoundsBackend, Precision
 from gpunet.parity.lockstep import Check, compare
 from gpunet.parity.running_error import likely_gamma
@@ -105,13 +105,7 @@ def check_formulas(backend: Backend, precision: Precision, seed: int = 0) -> Ite
         for activation in ACTIVATIONS.values():
             fits = activation.name == loss.output if loss.output else activation.elementwise
             if fits:
-                Y = np.eye(COLUMNS)[np.arange(ROWS) % COLUMNS]
-                yield pair.kernel(
-                    f"{loss.name} of {activation.name}",
-                    head(loss, activation),
-                    (pair.draw(*shape), b, Y, 1 / ROWS),
-                    [(ROWS, 1), (ROWS, 1), shape],
-                )
+                yield from _losses(pair, loss, activation)
     for name, optimizer in OPTIMIZERS.items():
         vectors = [pair.draw(LONG), pair.draw(LONG)]
         vectors += [np.abs(pair.draw(LONG)) for _ in range(optimizer.moments)]
@@ -121,6 +115,19 @@ def check_formulas(backend: Backend, precision: Precision, seed: int = 0) -> Ite
             (*vectors, *optimizer.scalars(0.1, 3)),
             [(LONG,)] * (1 + optimizer.moments),
         )
+
+
+def _losses(pair: Pair, loss: Loss, output: Activation) -> Iterator[Check]:
+    """The end of a forward pass, the start of a backward one, and the score."""
+    shape, one = (ROWS, COLUMNS), (ROWS, 1)
+    Y, name = np.eye(COLUMNS)[np.arange(ROWS) % COLUMNS], f"{loss.name} of {output.name}"
+    Z, b = pair.draw(*shape), pair.draw(COLUMNS)
+    yield pair.kernel(f"{name} dZ", head(loss, output), (Z, b, Y, 1 / ROWS), [shape, shape])
+    yield pair.kernel(name, score(loss, output), (Z, Y), [one, one])
+    if output.elementwise:
+        last_two = end(loss, ACTIVATIONS["tanh"], output)
+        arguments = (Z, b, pair.draw(1, COLUMNS), pair.draw(1), Y[:, :1], 1 / ROWS)
+        yield pair.kernel(f"{name}, last two layers", last_two, arguments, [shape, one, one, shape])
 
 
 def _take(pair: Pair) -> Check:

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from gpunet import random
 from gpunet.backends import Backend
 from gpunet.datasets import Dataset
+from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.feed import Feed
+from gpunet.nn.losses import LOSSES, end
 from gpunet.nn.network import Network
 from gpunet.optim import Optimizer
 from gpunet.parity.bounds_backend import BoundedArray, BoundsBackend, Precision
 from gpunet.parity.running_error import likely_gamma
+from gpunet.training.step import Step
 
 Sabotage = Callable[["Trainee"], None]
 
@@ -80,7 +83,7 @@ class Trainee:
         self.network = Network(device=backend, **settings)
         self.backend, self.mlp = self.network.backend, self.network.mlp
         self.feed = Feed(self.backend, self.network.check(data))
-        self.workspace = self.mlp.workspace(batch)
+        self.workspace, self.scoring = self.mlp.workspace(batch), self.mlp.scoring(batch)
         self.totals = self.backend.zeros((2,), self.network.architecture.dtype)
         self.stepper = optimizer.start(
             self.backend, self.mlp.theta, self.mlp.grad, self.mlp.slices.weights
@@ -88,13 +91,20 @@ class Trainee:
         self.after_step: Callable[[], None] | None = None
         if sabotage is not None:
             sabotage(self)
+        ws = self.workspace
+        self._rows = self.backend.array(np.zeros(batch), "int64")
+        self._arrays = (self._rows, ws.Y, self.stepper.scalars), (ws.logits,)
+        step = Step(self.mlp, self.feed, self.stepper, ws)
+        self._step = self.backend.bind(step, *self._arrays)
 
     def step(self, rows: NDArray) -> None:
         """Train on these rows."""
-        X, Y = self.feed.load(self.backend.array(rows, "int64"), self.workspace)
-        self.mlp.backpropagate(X, Y, self.workspace, self.totals)
-        self.stepper.step(0.0)
-        self.mlp.count_step()
+        ws = self.workspace
+        self.backend.assign(self._rows, rows)
+        self.feed.gather_targets(self._rows, ws.Y)
+        self.stepper.load_scalars(0.0)
+        self._step(*self._arrays)
+        self.mlp.score(ws.logits, ws.Y, self.scoring, self.totals)
         if self.after_step is not None:
             self.after_step()
 
@@ -151,7 +161,11 @@ def lockstep(
 
 def wrong_derivative(subject: Trainee) -> None:
     """dA * A where dA * A (1 - A) belongs."""
-    subject.mlp.layers[0]._slope = subject.backend.kernel(lambda xp, dA, Z, b, A: dA * A)
+    mlp, a = subject.mlp, subject.mlp.architecture
+    mlp.layers[0]._slope = subject.backend.kernel(lambda xp, dA, Z, b, A: dA * A)
+    if mlp._end is not None:
+        hidden = replace(ACTIVATIONS[a.hidden[-1]], g_prime=lambda xp, Z, A: A)
+        mlp._end = subject.backend.kernel(end(LOSSES[a.loss], hidden, ACTIVATIONS[a.output]))
 
 
 def dropped_mean(subject: Trainee) -> None:

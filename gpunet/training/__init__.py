@@ -2,6 +2,6 @@
 
 from gpunet.training.callbacks import Callback, Checkpoint, EarlyStopping
 from gpunet.training.history import History
-from gpunet.training.loop import fit
+from gpunet.training.loop import Training, fit
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "fit"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Training", "fit"]

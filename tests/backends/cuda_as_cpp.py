@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunet.backends import Kernel
+from gpunet.backends import Backend, Kernel
 from gpunet.backends.call import Call, strides
 from gpunet.backends.cuda_source import cuda_source, gather_source
 from gpunet.backends.expression import Formula, Graph, trace
@@ -71,6 +71,9 @@ class CudaAsCpp(NumpyBackend):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         self.library = ctypes.CDLL(str(library))
+
+    # Its kernels are no calls of NumPy, so there is nothing to write on a tape.
+    pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
 
     def kernel(self, formula: Formula) -> Kernel:
         """As CupyBackend.kernel, but for the launch."""

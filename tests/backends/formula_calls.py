@@ -11,7 +11,7 @@ import numpy as np
 
 from gpunet import optim
 from gpunet.nn.activations import ACTIVATIONS
-from gpunet.nn.losses import LOSSES, head
+from gpunet.nn.losses import LOSSES, end, head, score
 
 
 @dataclass
@@ -91,10 +91,10 @@ def head_calls(dtype: str) -> Iterator[FormulaCall]:
             for outputs in (1, 3):
                 if activation.name == "softmax" and outputs == 1:
                     continue
-                yield head_call(dtype, loss, activation, outputs)
+                yield from loss_calls(dtype, loss, activation, outputs)
 
 
-def head_call(dtype: str, loss: Any, activation: Any, outputs: int) -> FormulaCall:
+def loss_calls(dtype: str, loss: Any, activation: Any, outputs: int) -> Iterator[FormulaCall]:
     random = np.random.default_rng(2)
     logits = special_values(dtype)
     logits = logits[np.abs(logits) <= 1e4]  # squares of the others overflow, rightly
@@ -103,14 +103,23 @@ def head_call(dtype: str, loss: Any, activation: Any, outputs: int) -> FormulaCa
     Y = np.eye(outputs)[random.integers(0, outputs, len(Z))]
     if outputs == 1:
         Y = random.integers(0, 2, (len(Z), 1))
+    Y = Y.astype(dtype)
     scores = np.zeros((2, len(Z)), dtype)
-    outs = (scores[0:1, :].T, scores[1:2, :].T, np.zeros_like(Z))
-    return FormulaCall(
-        f"{loss.name} of {activation.name}, {outputs} outputs",
-        head(loss, activation),
-        (Z, b, Y.astype(dtype), 1 / len(Z)),
-        outs,
+    name = f"{loss.name} of {activation.name}, {outputs} outputs"
+    yield FormulaCall(
+        f"{name}, dZ", head(loss, activation), (Z, b, Y, 1 / len(Z)), (Z.copy(), np.zeros_like(Z))
     )
+    columns = (scores[0:1, :].T, scores[1:2, :].T)
+    yield FormulaCall(f"{name}, score", score(loss, activation), (Z + b, Y), columns)
+    if activation.elementwise:
+        Z1, W2_T = (random.normal(size=(n, 5)).astype(dtype) for n in (len(Z), 1))
+        column = np.zeros((len(Z), 1), dtype)
+        yield FormulaCall(
+            f"{name}, last two layers",
+            end(loss, ACTIVATIONS["sigmoid"], activation),
+            (Z1, np.ones(5, dtype), W2_T, b[:1], Y[:, :1], 1 / len(Z)),
+            (Z1, column, column.copy(), np.zeros_like(Z1)),
+        )
 
 
 OPTIMIZERS = {

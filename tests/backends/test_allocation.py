@@ -7,6 +7,7 @@ import pytest
 
 import gpunet
 from gpunet.nn.feed import Feed
+from gpunet.training.step import Step
 
 FEATURES, HIDDEN, OUTPUTS = 30, 40, 10
 
@@ -32,16 +33,17 @@ def peak_of_a_step(n: int, optimizer: str, dropout: float, stored: str) -> int:
     X = random.integers(0, 2, (2 * n, FEATURES)).astype(stored)
     feed = Feed(network.backend, network.check(X, random.integers(0, OUTPUTS, 2 * n)))
     mlp, ws = network.mlp, network.mlp.workspace(n)
-    totals = network.backend.zeros((2,), "float32")
     rows = network.backend.array(random.permutation(2 * n)[:n], "int64")
     stepper = OPTIMIZERS[optimizer].start(network.backend, mlp.theta, mlp.grad, mlp.slices.weights)
 
-    def step() -> None:
-        mlp.backpropagate(*feed.load(rows, ws), ws, totals)
-        stepper.step(0.0)
-        mlp.count_step()
+    inputs, outputs = (rows, ws.Y, stepper.scalars), (ws.logits,)
+    bound = network.backend.bind(Step(mlp, feed, stepper, ws), inputs, outputs)
 
-    step()  # compiles programs, allocates scratch
+    def step() -> None:
+        stepper.load_scalars(0.0)
+        bound(inputs, outputs)
+
+    step()  # starts threads
     tracemalloc.start()
     try:
         for _ in range(5):  # Python's own caches of small objects fill up

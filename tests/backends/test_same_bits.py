@@ -15,9 +15,8 @@ def masks(backend: Backend, n: int, steps: int = 2) -> np.ndarray:
     mlp = network.mlp
     ws = mlp.workspace(n)
     X = backend.array(np.ones((n, 3)), "float32")
-    totals = backend.zeros((2,), "float32")
     for _ in range(steps):
-        mlp.backpropagate(X, ws.Y, ws, totals)
+        mlp.backpropagate(X, ws.Y, ws)
         mlp.count_step()
     return backend.to_numpy(ws.layers[1].D)
 

@@ -6,7 +6,7 @@ import textbook
 
 from gpunet.backends import Backend
 from gpunet.nn.activations import ACTIVATIONS
-from gpunet.nn.losses import LOSSES, head
+from gpunet.nn.losses import LOSSES, head, score
 
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 CROSSENTROPIES = [("sigmoid", "binary_crossentropy"), ("softmax", "categorical_crossentropy")]
@@ -15,13 +15,14 @@ CROSSENTROPIES = [("sigmoid", "binary_crossentropy"), ("softmax", "categorical_c
 def end(
     backend: Backend, output: str, loss: str, Z: np.ndarray, Y: np.ndarray, share: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (loss, correct, dZ) as a network's last kernel computes them."""
+    """Return (loss, correct, dZ) as a network's last kernels compute them."""
     dtype, (n, m) = Z.dtype, Z.shape
-    outs = [backend.zeros(shape, dtype) for shape in ((n, 1), (n, 1), (n, m))]
-    kernel = backend.kernel(head(LOSSES[loss], ACTIVATIONS[output]))
-    b = backend.zeros((m,), dtype)
-    kernel(backend.array(Z, dtype), b, backend.array(Y, dtype), share, out=tuple(outs))
-    each, correct, dZ = map(backend.to_numpy, outs)
+    outs = [backend.zeros(shape, dtype) for shape in ((n, 1), (n, 1), (n, m), (n, m))]
+    parts = LOSSES[loss], ACTIVATIONS[output]
+    b, Z, Y = backend.zeros((m,), dtype), backend.array(Z, dtype), backend.array(Y, dtype)
+    backend.kernel(score(*parts))(Z, Y, out=tuple(outs[:2]))
+    backend.kernel(head(*parts))(Z, b, Y, share, out=tuple(outs[2:]))
+    each, correct, _, dZ = map(backend.to_numpy, outs)
     return each[:, 0], correct[:, 0], dZ
 
 
