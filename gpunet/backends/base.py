@@ -88,6 +88,14 @@ class Backend(ABC):
         each may be one of the arguments, but must not overlap them otherwise.
         """
 
+    @abstractmethod
+    def column_sums(self, formula: Formula) -> Kernel:
+        """Return ``run(*arguments, out=...)`` which sums the formula's results down their rows.
+
+        As ``kernel``, but each of ``out`` is a (1, m) array for a result (n, m). The order of the
+        additions is fixed.
+        """
+
     def pieces(self, n: int, cost: int) -> list[slice]:
         """Return the rows 0 to n in the pieces in which this device had best work through them.
 

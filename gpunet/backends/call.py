@@ -44,7 +44,7 @@ class Call:
 
         def varies(a: Any) -> tuple[bool, bool]:
             r, c = as_table(a.shape, flat)
-            return r == rows, c == columns
+            return r == rows, c == columns > 1
 
         return cls(
             tuple(

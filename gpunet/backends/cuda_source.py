@@ -4,9 +4,9 @@ The text uses nothing that a plain C++ compiler with a few lines of shim would n
 very kernels that run on a GPU also run, on a CPU, in the tests.
 
 Every array comes with two strides (in elements, 0 where it is broadcast). A formula without row
-reductions runs one thread per element. One with reductions runs one thread per row, which walks
-the row once for each reduction and once for the outputs: a fixed order, so that the same input
-gives the same bits.
+reductions runs one thread per element. One with reductions runs one warp per row, whose threads
+walk the row side by side, once for each reduction and once for the outputs, and add up what they
+have in a fixed order, so that the same input gives the same bits.
 """
 
 from __future__ import annotations
@@ -29,12 +29,28 @@ C_TYPES = {
 # kernels are bound by memory, not by arithmetic.
 OPTIONS = ("--std=c++17", "--fmad=false")
 
+SUM_THREADS = 256
+
 # fmax and fmin would swallow a NaN; NumPy's maximum and minimum pass it on, and so do these.
 PREAMBLE = """\
+#ifndef WARP
+#define WARP 32
+#endif
 typedef long long index;
 template <typename T> __device__ T maximum(T x, T y) { return (x != x || x > y) ? x : y; }
 template <typename T> __device__ T minimum(T x, T y) { return (x != x || x < y) ? x : y; }
 template <typename T> __device__ T sign(T x) { return x != x ? x : T((x > 0) - (x < 0)); }
+template <typename T> __device__ T warp_sum(T x)
+{
+    for (int other = WARP / 2; other > 0; other /= 2) x = x + __shfl_xor_sync(~0u, x, other);
+    return x;
+}
+template <typename T> __device__ T warp_max(T x)
+{
+    for (int other = WARP / 2; other > 0; other /= 2)
+        x = maximum(x, __shfl_xor_sync(~0u, x, other));
+    return x;
+}
 """
 
 INFIX = {
@@ -84,8 +100,18 @@ def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:
     return _Writer(graph, call, name).source()
 
 
-def needs_row_threads(graph: Graph) -> bool:
-    """Return whether the kernel wants one thread per row rather than one per element."""
+def sums_source(graph: Graph, call: Call, name: str = "sums") -> str:
+    """Return the text of a kernel that adds ``graph``'s outputs up down the rows, (1, columns).
+
+    Beside the parameters of ``cuda_source`` it starts with ``chunks`` (pieces of the rows, each
+    added up by a block of its own), ``partial`` (room for outputs x chunks x columns sums) and
+    ``arrived`` (a zero for each group of WARP columns; zero again when the kernel ends).
+    """
+    return _Writer(graph, call, name).sums_source()
+
+
+def needs_row_warps(graph: Graph) -> bool:
+    """Return whether the kernel wants one warp per row rather than one thread per element."""
     return bool(graph.reductions)
 
 
@@ -95,7 +121,7 @@ class _Writer:
         self.names = {node: f"v{number}" for number, node in enumerate(graph.nodes)}
 
     def source(self) -> str:
-        body = self._per_row() if needs_row_threads(self.graph) else self._per_element()
+        body = self._per_row() if needs_row_warps(self.graph) else self._per_element()
         return (
             f"{PREAMBLE}\n"
             f'extern "C" __global__ void {self.name}({", ".join(self._parameters())})\n'
@@ -103,6 +129,67 @@ class _Writer:
             "    const index first = (index)blockIdx.x * blockDim.x + threadIdx.x;\n"
             "    const index step = (index)gridDim.x * blockDim.x;\n"
             f"{body}"
+            "}\n"
+        )
+
+    def sums_source(self) -> str:
+        """Each thread adds up every so many rows of its column, one warp beside the other.
+
+        The warps' sums are added in their order, then the chunks' in theirs, by whichever block
+        is the last to finish: no atomic addition of floats, so the same input gives the same bits.
+        """
+        outputs = list(enumerate(self.graph.outputs))
+        types = {j: self._c_type(node) for j, node in outputs}
+        number = types[0]
+        head = [f"index chunks, {number}* partial, unsigned int* arrived", *self._parameters()]
+        along = {j: self.call.outputs_vary[j][1] for j, _ in outputs}
+        add = "".join(
+            f"            s{j} = s{j} + {self._operand(node, node)};\n" for j, node in outputs
+        )
+        gather = "".join(
+            f"    shared[threadIdx.x] = s{j};\n"
+            "    __syncthreads();\n"
+            "    if (warp == 0 && c < columns) {\n"
+            f"        for (int w = 1; w < warps; ++w) s{j} = s{j} + shared[w * WARP + lane];\n"
+            f"        seen[({j} * chunks + chunk) * columns + c] = s{j};\n"
+            "    }\n"
+            "    __syncthreads();\n"
+            for j, _ in outputs
+        )
+        finish = "".join(
+            f"        {number} t{j} = 0;\n"
+            "        for (index k = 0; k < chunks; ++k)\n"
+            f"            t{j} = t{j} + seen[({j} * chunks + k) * columns + c];\n"
+            f"        {'' if along[j] else 'if (c == 0) '}o{j}[c * o{j}_c] = t{j};\n"
+            for j, _ in outputs
+        )
+        return (
+            f"{PREAMBLE}\n"
+            f'extern "C" __global__ void {self.name}({", ".join(head)})\n'
+            "{\n"
+            f"    __shared__ {number} shared[{SUM_THREADS}];\n"
+            "    __shared__ bool last;\n"
+            f"    volatile {number}* seen = partial;  // by other blocks, so by no cache\n"
+            "    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;\n"
+            "    const int warps = blockDim.x / WARP;\n"
+            "    const index groups = (columns + WARP - 1) / WARP;\n"
+            "    const index group = blockIdx.x % groups, chunk = blockIdx.x / groups;\n"
+            "    const index c = group * WARP + lane;\n"
+            "    const index start = rows * chunk / chunks, stop = rows * (chunk + 1) / chunks;\n"
+            f"    {number} {', '.join(f's{j} = 0' for j, _ in outputs)};\n"
+            "    if (c < columns)\n"
+            "        for (index r = start + warp; r < stop; r += warps) {\n"
+            f"{self._statements(self.graph.nodes, '            ')}"
+            f"{add}"
+            "        }\n"
+            f"{gather}"
+            "    __threadfence();\n"
+            "    if (threadIdx.x == 0) last = atomicAdd(&arrived[group], 1u) == chunks - 1;\n"
+            "    __syncthreads();\n"
+            "    if (last && warp == 0 && c < columns) {\n"
+            f"{finish}"
+            "        if (lane == 0) arrived[group] = 0;\n"
+            "    }\n"
             "}\n"
         )
 
@@ -129,7 +216,10 @@ class _Writer:
 
     def _per_row(self) -> str:
         """Values that are the same along a row are computed once, between the loops over it."""
-        text = "    for (index r = first; r < rows; r += step) {\n"
+        text = (
+            "    const int lane = threadIdx.x % WARP;\n"
+            "    for (index r = first / WARP; r < rows; r += step / WARP) {\n"
+        )
         for node in self.graph.nodes:
             if node.op in REDUCTIONS:
                 text += self._reduction(node)
@@ -137,24 +227,33 @@ class _Writer:
                 text += self._statements([node], "        ")
         along_row = [by_column for _, by_column in self.call.outputs_vary]
         if any(along_row):
-            text += "        for (index c = 0; c < columns; ++c) {\n"
-            text += self._loop_body(self.graph.outputs)
+            text += "        for (index c = lane; c < columns; c += WARP) {\n"
+            text += self._loop_body(
+                node for node, along in zip(self.graph.outputs, along_row, strict=True) if along
+            )
             text += self._stores(along_row, "            ")
             text += "        }\n"
-        once = self._stores([not along for along in along_row], "        ")
-        return text + once.replace(" + c * ", " + 0 * ") + "    }\n"
+        if not all(along_row):
+            # Another thread of the warp may still have to read what is overwritten here.
+            text += "        __syncwarp();\n        if (lane == 0) {\n"
+            once = self._stores([not along for along in along_row], "            ")
+            text += once.replace(" + c * ", " + 0 * ") + "        }\n"
+        return text + "    }\n"
 
     def _reduction(self, node: Node) -> str:
-        name, x = self.names[node], node.inputs[0]
-        # The row's first element starts the reduction, so no neutral element is needed.
+        name, x, c_type = self.names[node], node.inputs[0], self._c_type(node)
         value = self._operand(x, node)
-        update = f"{name} + {value}" if node.op == "sum" else f"maximum({name}, {value})"
+        if node.op == "sum":
+            start, update = "0", f"{name}_lane + {value}"
+        else:
+            start, update = "-1.0 / 0.0", f"maximum({name}_lane, {value})"
         return (
-            f"        {self._c_type(node)} {name} = 0;\n"
-            "        for (index c = 0; c < columns; ++c) {\n"
+            f"        {c_type} {name}_lane = {start};\n"
+            "        for (index c = lane; c < columns; c += WARP) {\n"
             f"{self._loop_body([x])}"
-            f"            {name} = c == 0 ? {value} : {update};\n"
+            f"            {name}_lane = {update};\n"
             "        }\n"
+            f"        const {c_type} {name} = warp_{node.op}({name}_lane);\n"
         )
 
     def _loop_body(self, wanted: Iterable[Node]) -> str:

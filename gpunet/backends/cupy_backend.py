@@ -14,12 +14,21 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, as_host
 from gpunet.backends.call import Call, strides
-from gpunet.backends.cuda_source import OPTIONS, cuda_source, gather_source, needs_row_threads
+from gpunet.backends.cuda_source import (
+    OPTIONS,
+    SUM_THREADS,
+    cuda_source,
+    gather_source,
+    needs_row_warps,
+    sums_source,
+)
 from gpunet.backends.expression import Formula, trace
 
-THREADS = 256
+THREADS, WARP = 256, 32
 # Enough blocks to fill any GPU; the kernels step through what is left.
 MOST_BLOCKS = 4096
+# A block that sums columns goes through at least as many rows, for which its warps take turns.
+ROWS_SUMMED, MOST_CHUNKS = 64, 64
 
 
 class CupyBackend(Backend):
@@ -84,7 +93,7 @@ class CupyBackend(Backend):
             *(chosen, np.int64(start)),
             *(out.dtype.type(scale), out),
         )
-        self._launch(gather, count * columns, arguments)
+        self._launch(gather, min(MOST_BLOCKS, -(-count * columns // THREADS)), arguments)
 
     def matmul(self, A: Array, B: Array, out: Array) -> None:
         """``out = A @ B``, by cuBLAS."""
@@ -114,24 +123,43 @@ class CupyBackend(Backend):
             if key not in calls:
                 graph = trace(formula, call.arguments)
                 kernel = cupy.RawKernel(cuda_source(graph, call), "formula", OPTIONS)
-                calls[key] = kernel, needs_row_threads(graph)
+                calls[key] = kernel, needs_row_warps(graph)
             kernel, by_row = calls[key]
-            number = np.dtype(call.precision).type
-            parameters: list[Any] = [np.int64(call.rows), np.int64(call.columns)]
-            for a in (*arguments, *outs):
-                if hasattr(a, "shape"):
-                    parameters += [a, *strides(a, call)]
-                else:
-                    parameters.append(number(a))
-            work = call.rows if by_row else call.rows * call.columns
-            self._launch(kernel, work, tuple(parameters))
+            work = call.rows * (WARP if by_row else call.columns)
+            blocks = min(MOST_BLOCKS, -(-work // THREADS))
+            self._launch(kernel, blocks, _parameters(call, (*arguments, *outs)))
 
         return run
 
-    def _launch(self, kernel: Any, work: int, arguments: tuple[Any, ...]) -> None:
-        blocks = min(MOST_BLOCKS, -(-work // THREADS))
+    def column_sums(self, formula: Formula) -> Kernel:
+        """Return the formula and the sums of its results as one CUDA kernel."""
+        calls: dict[Any, tuple[Any, Array, Array]] = {}
+
+        def run(*arguments: Any, out: Array | tuple[Array, ...]) -> None:
+            outs = out if isinstance(out, tuple) else (out,)
+            call = Call.of(arguments, outs)
+            key = (call.arguments, call.outputs_vary, call.precision, call.rows, call.columns)
+            groups = -(-call.columns // WARP)
+            chunks = max(1, min(MOST_CHUNKS, call.rows // ROWS_SUMMED))
+            if key not in calls:
+                text = sums_source(trace(formula, call.arguments), call)
+                calls[key] = (
+                    cupy.RawKernel(text, "sums", OPTIONS),
+                    self.zeros((len(outs), chunks, call.columns), call.precision),
+                    self.zeros((groups,), "uint32"),
+                )
+            kernel, partial, arrived = calls[key]
+            head = (np.int64(chunks), partial, arrived)
+            parameters = head + _parameters(call, (*arguments, *outs))
+            self._launch(kernel, groups * chunks, parameters, SUM_THREADS)
+
+        return run
+
+    def _launch(
+        self, kernel: Any, blocks: int, arguments: tuple[Any, ...], threads: int = THREADS
+    ) -> None:
         with self._device:
-            kernel((blocks,), (THREADS,), arguments)
+            kernel((blocks,), (threads,), arguments)
 
     def synchronize(self) -> None:
         """Wait for the device."""
@@ -153,3 +181,15 @@ class CupyBackend(Backend):
         """Return "cuda:N (the GPU's name, CuPy X.Y)"."""
         properties = cupy.cuda.runtime.getDeviceProperties(self._device.id)
         return f"{self.device} ({properties['name'].decode()}, CuPy {cupy.__version__})"
+
+
+def _parameters(call: Call, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the table's size, then each array with its strides, or each number."""
+    number = np.dtype(call.precision).type
+    parameters: list[Any] = [np.int64(call.rows), np.int64(call.columns)]
+    for a in values:
+        if hasattr(a, "shape"):
+            parameters += [a, *strides(a, call)]
+        else:
+            parameters.append(number(a))
+    return tuple(parameters)

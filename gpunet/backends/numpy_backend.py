@@ -16,10 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host
 from gpunet.backends.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, OneThread
-from gpunet.backends.call import Call
-from gpunet.backends.expression import Formula, trace
+from gpunet.backends.expression import Formula
 from gpunet.backends.team import Team
-from gpunet.backends.ufunc_program import Program, Scratch
+from gpunet.backends.ufunc_program import Programs, Scratch
 
 NumpyCall = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 # Multiplications in one piece of work that is shared out: some milliseconds.
@@ -117,24 +116,21 @@ class NumpyBackend(Backend):
 
     def kernel(self, formula: Formula) -> Kernel:
         """Return the formula as blocked ufunc calls, compiled at first sight of new shapes."""
-        programs: dict[Any, Program] = {}
+        programs = Programs(formula)
 
         def run(*arguments: Any, out: NDArray | tuple[NDArray, ...]) -> None:
             outs = out if isinstance(out, tuple) else (out,)
-            aliases = tuple(
-                tuple(i for i, a in enumerate(arguments) if _share_memory(a, o)) for o in outs
-            )
-            key = (
-                *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else type(a) for a in arguments],
-                outs[0].shape,
-                outs[0].dtype,
-                aliases,
-            )
-            program = programs.get(key)
-            if program is None:
-                call = Call.of(arguments, outs)
-                program = programs[key] = Program(trace(formula, call.arguments), call, aliases)
-            self._do(program.calls(arguments, outs, self._scratch))
+            self._do(programs.of(arguments, outs).calls(arguments, outs, self._scratch))
+
+        return run
+
+    def column_sums(self, formula: Formula) -> Kernel:
+        """Return the formula as ``kernel`` does, with each block's results added up at once."""
+        programs = Programs(formula, summed=True)
+
+        def run(*arguments: Any, out: NDArray | tuple[NDArray, ...]) -> None:
+            outs = out if isinstance(out, tuple) else (out,)
+            self._do(programs.of(arguments, outs).sum_calls(arguments, outs, self._scratch))
 
         return run
 
@@ -220,7 +216,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _share_memory(a: Any, out: NDArray) -> bool:
-    return isinstance(a, np.ndarray) and np.may_share_memory(a, out)

@@ -156,8 +156,13 @@ class StrictDeviceBackend(Backend):
 
     def kernel(self, formula: Formula) -> Kernel:
         """Return the formula as one kernel."""
-        run = self._host.kernel(formula)
+        return self._counted(self._host.kernel(formula))
 
+    def column_sums(self, formula: Formula) -> Kernel:
+        """Return the formula with its sums as one kernel."""
+        return self._counted(self._host.column_sums(formula))
+
+    def _counted(self, run: Kernel) -> Kernel:
         def launch(*arguments: Any, out: DeviceArray | tuple[DeviceArray, ...]) -> None:
             self.counts["launch"] += 1
             outs = tuple(_data(o) for o in (out if isinstance(out, tuple) else (out,)))

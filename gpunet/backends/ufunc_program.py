@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.backends.call import Call
-from gpunet.backends.expression import REDUCTIONS, Graph, Node
+from gpunet.backends.expression import REDUCTIONS, Formula, Graph, Node, trace
 
 # Elements of a scratch block: 64 kB of float32, so that a few of them fit into a core's L2 cache.
 BLOCK = 16 * 1024
@@ -99,10 +99,16 @@ class Program:
     Args:
         graph, call: What is computed, and for which shapes.
         aliases: For each output, the arguments that are the same array.
+        summed: Whether the outputs are to be added up down the rows, by ``sum_calls``.
     """
 
-    def __init__(self, graph: Graph, call: Call, aliases: tuple[tuple[int, ...], ...]) -> None:
-        self._call, self._aliases = call, aliases
+    def __init__(
+        self, graph: Graph, call: Call, aliases: tuple[tuple[int, ...], ...], summed: bool = False
+    ) -> None:
+        self._call, self._aliases, self._summed = call, aliases, summed
+        if summed:  # arguments can be added up where they are
+            self._sources = [n.value if n.op == "argument" else None for n in graph.outputs]
+            graph = Graph(graph.arguments, tuple(n for n in graph.outputs if n.op != "argument"))
         self._rows = call.rows
         self._rows_per_block = max(1, BLOCK // call.columns)
         self._sliced = [node.value for node in graph.arguments if node.by_row]
@@ -122,13 +128,45 @@ class Program:
             if stop - start < self._rows:
                 for position in (*self._sliced, *range(self._arguments, len(values))):
                     values[position] = values[position][start:stop]
-            values += self._constants
-            values += [
-                scratch.block(self._numpy_type(node), i, self._block_shape(node, stop - start))
-                for node, i in self._registers
+            yield from self._block_calls(values, stop - start, scratch)
+
+    def _block_calls(
+        self, values: list[Any], rows: int, scratch: Scratch
+    ) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Yield the calls for some rows, from the arguments and outputs cut to them."""
+        values += self._constants
+        values += [
+            scratch.block(self._numpy_type(node), i, self._block_shape(node, rows))
+            for node, i in self._registers
+        ]
+        for step in self._instructions:
+            yield step.call, (*[values[i] for i in step.inputs], values[step.out])
+
+    def sum_calls(
+        self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...], scratch: Scratch
+    ) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Yield the calls that sum the outputs down their rows into ``outs``, each (1, columns)."""
+        rows, columns, dtype = self._rows_per_block, self._call.columns, outs[0].dtype
+        sums = scratch.block(dtype, -2, (1, columns))
+        for start in range(0, self._rows, rows):
+            n = min(rows, self._rows - start)
+            # The registers have numbers from 0, the blocks' results those below -2.
+            block = [
+                a[start : start + n] if i in self._sliced else a for i, a in enumerate(arguments)
             ]
-            for step in self._instructions:
-                yield step.call, (*[values[i] for i in step.inputs], values[step.out])
+            results = [
+                scratch.block(dtype, -3 - j, (n, out.shape[1])) if source is None else block[source]
+                for j, (source, out) in enumerate(zip(self._sources, outs, strict=True))
+            ]
+            computed = [r for r, s in zip(results, self._sources, strict=True) if s is None]
+            yield from self._block_calls([*block, *computed], n, scratch)
+            for result, out in zip(results, outs, strict=True):
+                if start == 0:
+                    yield np.add.reduce, (result, 0, None, out, True)
+                else:
+                    part = sums[:, : out.shape[1]]
+                    yield np.add.reduce, (result, 0, None, part, True)
+                    yield np.add, (out, part, out)
 
     def _numpy_type(self, node: Node) -> np.dtype:
         return np.dtype(self._call.precision if node.dtype == "float" else node.dtype)
@@ -207,6 +245,9 @@ class Program:
             for child in node.inputs
             if child.op == "argument"
         }
+        vary = self._call.outputs_vary
+        if self._summed:
+            vary = tuple(v for v, s in zip(vary, self._sources, strict=True) if s is None)
         direct: dict[Node, int] = {}
         for j, node in enumerate(graph.outputs):
             read = max((last_read.get(i, -1) for i in self._aliases[j]), default=-1)
@@ -215,7 +256,40 @@ class Program:
             unsafe = node.op == "where" and any(
                 c.op == "argument" for c in (node.inputs[0], node.inputs[1])
             )
-            fits = (node.by_row, node.by_column) == self._call.outputs_vary[j]
+            by_row, by_column = vary[j]
+            fits = node.by_column == by_column and (self._summed or node.by_row == by_row)
             if late and not unsafe and fits and node not in direct:
                 direct[node] = self._arguments + j
         return direct
+
+
+class Programs:
+    """A formula's programs, compiled at first sight of new shapes."""
+
+    def __init__(self, formula: Formula, summed: bool = False) -> None:
+        self._formula, self._summed = formula, summed
+        self._programs: dict[Any, Program] = {}
+
+    def of(self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...]) -> Program:
+        """Return the program for arrays of these shapes, types and aliases."""
+        # What is summed goes to scratch memory first, which is nobody's argument.
+        aliases = tuple(
+            () if self._summed else tuple(i for i, a in enumerate(arguments) if _share_memory(a, o))
+            for o in outs
+        )
+        key = (
+            *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else type(a) for a in arguments],
+            *[o.shape for o in outs],
+            outs[0].dtype,
+            aliases,
+        )
+        program = self._programs.get(key)
+        if program is None:
+            call = Call.of(arguments, outs)
+            graph = trace(self._formula, call.arguments)
+            program = self._programs[key] = Program(graph, call, aliases, self._summed)
+        return program
+
+
+def _share_memory(a: Any, out: NDArray) -> bool:
+    return isinstance(a, np.ndarray) and np.may_share_memory(a, out)

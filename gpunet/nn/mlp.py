@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from math import prod
 
 from gpunet.backends import Array, Backend, Kernel, Work
 from gpunet.nn.activations import ACTIVATIONS
@@ -42,10 +43,17 @@ class MLP:
         loss, output = LOSSES[architecture.loss], ACTIVATIONS[architecture.output]
         self._head = backend.kernel(head(loss, output))
         self._logits = backend.kernel(lambda xp, Z, b: Z + b)
-        self._score = backend.kernel(score(loss, output))
+        # With several outputs the loss needs each row as a whole, and is summed afterwards.
+        self._single = sizes[-1] == 1
+        make = backend.column_sums if self._single else backend.kernel
+        self._score = make(score(loss, output))
         self._end: Kernel | None = None
-        if sizes[-1] == 1 and len(sizes) > 2 and not self.dropouts:
+        if self._single and len(sizes) > 2 and not self.dropouts:
             self._end = backend.kernel(end(loss, ACTIVATIONS[architecture.hidden[-1]], output))
+            self._end_sums = backend.column_sums(
+                # dW2^T, db1, db2
+                lambda xp, A1, dZ1, dZ2: (A1 * dZ2, dZ1, dZ2)[: 3 if architecture.bias else 1]
+            )
 
     def _dense_layers(self) -> Iterator[Dense]:
         a, p, d = self.architecture, self.parameters, self.gradients
@@ -82,6 +90,10 @@ class MLP:
 
     def score(self, Z: Array, Y: Array, scoring: Scoring, totals: Array) -> None:
         """Put the sums over the examples of (loss, correct) into ``totals`` (2,), from logits Z."""
+        if self._single:
+            one = self.backend.reshape
+            self._score(Z, Y, out=(one(totals[0:1], (1, 1)), one(totals[1:2], (1, 1))))
+            return
         self._score(Z, Y, out=scoring.columns)
         self.backend.sum(scoring.scores, axis=1, out=totals)
 
@@ -153,23 +165,38 @@ class MLP:
         """
         parts: list[tuple[slice, Work]] = []
         A_in = X
-        for number, (layer, buffers) in enumerate(zip(self.layers, ws.layers, strict=True), 1):
+        summed = 1 if self._end is not None else 0  # layers whose dW is a sum down the rows
+        for number, layer in enumerate(self.layers[: len(self.layers) - summed], 1):
+            buffers = ws.layers[number - 1]
             fan_in, fan_out = layer.W.shape
             start = self.slices.start[f"W{number}"]
             for rows in self.backend.pieces(fan_in, fan_out * ws.n):
                 flat = slice(start + rows.start * fan_out, start + rows.stop * fan_out)
                 parts.append((flat, partial(layer.weight_gradient, A_in, buffers.dZ, rows)))
             A_in = buffers.input_above(training)
-        if self.architecture.bias:
-            parts.append((slice(self.slices.weights, self.slices.size), partial(self._db, ws)))
-        if len(parts) <= len(self.layers) + self.architecture.bias:
+        uncut = len(self.layers) - summed
+        if self.architecture.bias or summed:
+            start = self.slices.start[f"W{len(self.layers)}"] if summed else self.slices.weights
+            parts.append((slice(start, self.slices.size), partial(self._sums, ws)))
+            uncut += 1
+        if len(parts) <= uncut:
             works = [work for _, work in parts]
             return [(slice(0, self.slices.size), partial(_one_by_one, works))]
         return parts
 
-    def _db(self, ws: Workspace) -> None:
-        for layer, buffers in zip(self.layers, ws.layers, strict=True):
-            layer.bias_gradient(buffers.dZ)
+    def _sums(self, ws: Workspace) -> None:
+        """db = sum(dZ) of each layer; with one output, dW of the last layer is such a sum too."""
+        singly = len(self.layers)
+        if self._end is not None:
+            singly -= 2
+            below, last = self.layers[-2:]
+            outs = [last.dW] + ([below.db, last.db] if self.architecture.bias else [])
+            rows = tuple(self.backend.reshape(out, (1, prod(out.shape))) for out in outs)
+            hidden = ws.layers[-2]
+            self._end_sums(hidden.A, hidden.dZ, ws.layers[-1].dZ, out=rows)
+        if self.architecture.bias:
+            for layer, buffers in zip(self.layers[:singly], ws.layers, strict=False):
+                layer.bias_gradient(buffers.dZ)
 
     def count_step(self) -> None:
         """Move on to the next step's dropout masks."""

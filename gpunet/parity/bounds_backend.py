@@ -6,6 +6,7 @@ is there in float64 with its error bound (see ``running_error``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,14 +147,24 @@ class BoundsBackend(Backend):
             own = self._gamma(A.shape[1], self._u) * ((a + a_error) @ (b + b_error))
             out.put(A.value @ B.value, passed_on + own + A.shape[1] * self._tiny)
 
-    def sum(self, x: BoundedArray, axis: int, out: BoundedArray) -> None:
+    def sum(self, x: Any, axis: int, out: BoundedArray) -> None:
         """gamma_n."""
-        magnitude = (np.abs(x.value) + x.error).sum(axis=axis)
-        own = self._gamma(x.shape[axis], self._u) * magnitude
-        out.put(x.value.sum(axis=axis), x.error.sum(axis=axis) + own)
+        self._sum(x, axis, out, keepdims=False)
+
+    def _sum(self, x: Any, axis: int, out: BoundedArray, keepdims: bool) -> None:
+        value, error = (a.sum(axis=axis, keepdims=keepdims) for a in (x.value, x.error))
+        magnitude = np.abs(x.value).sum(axis=axis, keepdims=keepdims) + error
+        out.put(value, error + self._gamma(x.value.shape[axis], self._u) * magnitude)
 
     def kernel(self, formula: Any) -> Kernel:
         """Return the formula on values and errors."""
+        return self._run(formula, lambda target, r: target.put(r.value, r.error))
+
+    def column_sums(self, formula: Any) -> Kernel:
+        """Return the formula on values and errors, and gamma_n for the sum of its n rows."""
+        return self._run(formula, lambda target, r: self._sum(r, 0, target, keepdims=True))
+
+    def _run(self, formula: Any, put: Callable[[BoundedArray, Any], None]) -> Kernel:
         namespace = Namespace(self._u, self._tiny, self._gamma)
 
         def wrap(a: Any) -> Any:
@@ -168,7 +179,7 @@ class BoundsBackend(Backend):
             # All is computed before anything is written: an output may be an argument.
             for target, r in zip(outs, results, strict=True):
                 if isinstance(target, BoundedArray):
-                    target.put(r.value, r.error)
+                    put(target, r)
                 else:
                     target[...] = r
 

@@ -2,7 +2,7 @@
 
 ``CudaAsCpp`` is a backend whose verbs are NumPy's and whose kernels are the CUDA source. It goes
 through the same code twice: while ``collecting``, kernels only note their source; then one
-translation unit of all of them is compiled; then they run, thread by thread of a small grid.
+translation unit of all of them is compiled; then they run, on a small grid of real threads.
 """
 
 import ctypes
@@ -16,33 +16,85 @@ import numpy as np
 
 from gpunet.backends import Backend, Kernel
 from gpunet.backends.call import Call, strides
-from gpunet.backends.cuda_source import cuda_source, gather_source
+from gpunet.backends.cuda_source import cuda_source, gather_source, sums_source
 from gpunet.backends.expression import Formula, Graph, trace
 from gpunet.backends.numpy_backend import NumpyBackend
 
-# What NVRTC provides of itself: the qualifiers, the indices, and overloads of the mathematical
-# functions for float and double (math.h brings those of C++ into the global namespace).
+# What NVRTC provides of itself: the qualifiers, the indices, overloads of the mathematical
+# functions for float and double (math.h brings those of C++ into the global namespace), and what
+# the threads of a block do together. Blocks run one after the other, so what a block shares may be
+# static; the threads of a block are real ones. A warp of 4 makes them few.
 SHIM = """\
 #include <math.h>
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <thread>
+#include <vector>
 #define __global__
 #define __device__
+#define __shared__ static
+#define WARP 4
 struct Dim { unsigned int x; };
-static Dim blockIdx, threadIdx, blockDim, gridDim;
-extern "C" void place(unsigned block, unsigned thread, unsigned blocks, unsigned threads)
+static Dim blockIdx, blockDim, gridDim;
+static thread_local Dim threadIdx;
+static std::unique_ptr<std::barrier<>> whole_block;
+static std::vector<std::unique_ptr<std::barrier<>>> warp;
+static double lanes[1024];
+static void __syncthreads() { whole_block->arrive_and_wait(); }
+static void __syncwarp() { warp[threadIdx.x / WARP]->arrive_and_wait(); }
+static void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+template <typename T> static T __shfl_xor_sync(unsigned, T x, int other)
 {
-    blockIdx.x = block; threadIdx.x = thread; gridDim.x = blocks; blockDim.x = threads;
+    lanes[threadIdx.x] = x;
+    __syncwarp();
+    const T theirs = (T)lanes[threadIdx.x ^ other];
+    __syncwarp();
+    return theirs;
+}
+static unsigned atomicAdd(unsigned* x, unsigned y) { return __atomic_fetch_add(x, y, 5); }
+template <typename Kernel, typename... Arguments>
+static void launch(int blocks, int threads, Kernel kernel, Arguments... arguments)
+{
+    gridDim.x = blocks;
+    blockDim.x = threads;
+    for (int block = 0; block < blocks; ++block) {
+        blockIdx.x = block;
+        whole_block = std::make_unique<std::barrier<>>(threads);
+        warp.clear();
+        for (int w = 0; w < threads / WARP; ++w)
+            warp.push_back(std::make_unique<std::barrier<>>(WARP));
+        std::vector<std::thread> running;
+        for (int thread = 0; thread < threads; ++thread)
+            running.emplace_back([=] { threadIdx.x = thread; kernel(arguments...); });
+        for (auto& thread : running) thread.join();
+    }
 }
 """
-# As on the GPU: no fused multiply-adds. With -O1 g++ keeps to IEEE 754.
-OPTIONS = ("-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Werror", "-shared", "-fPIC")
+# As on the GPU: no fused multiply-adds. With -O1 g++ keeps to IEEE 754. A kernel that does not use
+# all that the preamble offers is no mistake.
+OPTIONS = (
+    *("-std=c++20", "-O1", "-ffp-contract=off", "-Wall", "-Werror", "-Wno-unused-function"),
+    *("-shared", "-fPIC", "-pthread"),
+)
 # Few threads, so that each has several elements or rows to step through.
-BLOCKS, THREADS = 2, 3
+BLOCKS, THREADS, WARP, CHUNKS = 2, 8, 4, 3
 
 COMPILER = shutil.which("g++")
 
 
 def function_name(source: str) -> str:
     return "k" + hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def launcher(name: str, source: str) -> str:
+    """Return a C function that launches the kernel ``name`` of this source."""
+    parameters = source.split(f"void {name}(")[1].split(")\n", maxsplit=1)[0]
+    names = ", ".join(parameter.split()[-1] for parameter in parameters.split(","))
+    return (
+        f'extern "C" void launch_{name}(int blocks, int threads, {parameters.strip()})\n'
+        f"{{ launch(blocks, threads, {name}, {names}); }}\n"
+    )
 
 
 class CudaAsCpp(NumpyBackend):
@@ -64,7 +116,7 @@ class CudaAsCpp(NumpyBackend):
         """Compile all that has been collected, each kernel in a namespace of its own."""
         text = SHIM
         for name, source in self.sources.items():
-            text += f"namespace space_{name} {{\n{source}}}\n"
+            text += f"namespace space_{name} {{\n{source}{launcher(name, source)}}}\n"
         unit, library = folder / "kernels.cpp", folder / "kernels.so"
         unit.write_text(text)
         command = [str(COMPILER), *OPTIONS, str(unit), "-o", str(library)]
@@ -84,20 +136,44 @@ class CudaAsCpp(NumpyBackend):
             graph = trace(formula, call.arguments)
             name = function_name(cuda_source(graph, call))
             self.sources.setdefault(name, cuda_source(graph, call, name))
+            if not self.collecting:
+                self.graphs.append(graph)
+                self._launch(name, self._parameters(call, (*arguments, *outs)))
+
+        return run
+
+    def column_sums(self, formula: Formula) -> Kernel:
+        """As CupyBackend.column_sums, but for the launch."""
+
+        def run(*arguments: Any, out: Any) -> None:
+            outs = out if isinstance(out, tuple) else (out,)
+            call = Call.of(arguments, outs)
+            graph = trace(formula, call.arguments)
+            name = function_name(sums_source(graph, call))
+            self.sources.setdefault(name, sums_source(graph, call, name))
             if self.collecting:
                 return
             self.graphs.append(graph)
-            number = {"float32": ctypes.c_float, "float64": ctypes.c_double}[call.precision]
-            parameters = [ctypes.c_longlong(call.rows), ctypes.c_longlong(call.columns)]
-            for a in (*arguments, *outs):
-                if isinstance(a, np.ndarray):
-                    parameters.append(ctypes.c_void_p(a.ctypes.data))
-                    parameters += [ctypes.c_longlong(int(s)) for s in strides(a, call)]
-                else:
-                    parameters.append(number(a))
-            self._launch(name, parameters)
+            groups = -(-call.columns // WARP)
+            partial = np.full((len(outs), CHUNKS, call.columns), np.nan, call.precision)
+            arrived = np.zeros(groups, np.uint32)
+            head = [ctypes.c_longlong(CHUNKS), *map(_pointer, (partial, arrived))]
+            parameters = head + self._parameters(call, (*arguments, *outs))
+            self._launch(name, parameters, groups * CHUNKS)
+            assert not arrived.any()  # the next launch finds it as this one did
 
         return run
+
+    def _parameters(self, call: Call, values: tuple[Any, ...]) -> list[Any]:
+        number = {"float32": ctypes.c_float, "float64": ctypes.c_double}[call.precision]
+        parameters: list[Any] = [ctypes.c_longlong(call.rows), ctypes.c_longlong(call.columns)]
+        for a in values:
+            if isinstance(a, np.ndarray):
+                parameters.append(_pointer(a))
+                parameters += [ctypes.c_longlong(int(s)) for s in strides(a, call)]
+            else:
+                parameters.append(number(a))
+        return parameters
 
     def take(self, X: Any, rows: Any, scale: float, out: Any) -> None:
         """As CupyBackend.take, but for the launch."""
@@ -117,10 +193,11 @@ class CudaAsCpp(NumpyBackend):
         parameters += [ctypes.c_longlong(start), number(scale), ctypes.c_void_p(out.ctypes.data)]
         self._launch(name, parameters)
 
-    def _launch(self, name: str, parameters: list[Any]) -> None:
-        function = getattr(self.library, name)
+    def _launch(self, name: str, parameters: list[Any], blocks: int = BLOCKS) -> None:
+        function = getattr(self.library, f"launch_{name}")
         function.restype = None
-        for block in range(BLOCKS):
-            for thread in range(THREADS):
-                self.library.place(block, thread, BLOCKS, THREADS)
-                function(*parameters)
+        function(ctypes.c_int(blocks), ctypes.c_int(THREADS), *parameters)
+
+
+def _pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
