@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Kernel, as_host
+from gpunet.backends.base import Array, Backend, Kernel, as_host, refuse_tf32
 from gpunet.backends.expression import Formula
 from gpunet.errors import DeviceError
 
@@ -63,10 +63,11 @@ class ArrayApiBackend(Backend):
         gathered = X[rows, :] if isinstance(rows, slice) else self.xp.take(X, rows, axis=0)
         out[...] = self.xp.astype(gathered, out.dtype) * scale
 
-    def matmul(self, A: Array, B: Array, out: Array) -> None:
+    def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
         """``out = A @ B``."""
+        refuse_tf32(tf32, self.describe())
         with np.errstate(over="ignore", invalid="ignore"):  # the namespace may be NumPy's
-            out[...] = A @ B
+            out[...] = out + A @ B if add else A @ B
 
     def sum(self, x: Array, axis: int, out: Array) -> None:
         """Sum along ``axis``."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.expression import Formula
+from gpunet.errors import DeviceError
 
 Array = Any  # an array of the backend's own kind
 Kernel = Callable[..., None]  # kernel(*arguments, out=array or tuple of arrays)
@@ -25,12 +26,19 @@ class Backend(ABC):
         name: "numpy", "cupy", or the namespace's name.
         device: "cpu" or "cuda:N".
         reason: Why this device was chosen, for people; "" where there was no choice.
+        tensor_cores: Whether products can be computed in TF32 and from 16-bit operands.
+        captures: Whether ``capture`` makes one launch of many.
+        bfloat16: What ``zeros`` takes as the type of arrays of bfloat16 numbers; where there are
+            no such arrays, float32 ones hold the same numbers.
     """
 
     xp: Any
     name: str
     device: str = "cpu"
     reason: str = ""
+    tensor_cores: bool = False
+    captures: bool = False
+    bfloat16: str = "float32"
 
     @abstractmethod
     def array(self, host: Any, dtype: DTypeLike) -> Array:
@@ -69,8 +77,16 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def matmul(self, A: Array, B: Array, out: Array) -> None:
-        """``out = A @ B`` for 2-D arrays; a transposed view is not copied. ``out`` is C-ordered."""
+    def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
+        """``out = A @ B`` for 2-D arrays; a transposed view is not copied. ``out`` is C-ordered.
+
+        Args:
+            A, B: Of one type, ``out``'s; or both of ``self.bfloat16``, with ``out`` float32.
+            out: (n, m).
+            add: ``out += A @ B`` instead.
+            tf32: Multiply on tensor cores, the operands rounded to 11 bits; only where
+                ``tensor_cores`` is true.
+        """
 
     @abstractmethod
     def sum(self, x: Array, axis: int, out: Array) -> None:
@@ -119,6 +135,14 @@ class Backend(ABC):
         """
         return lambda inputs, outputs: work(*inputs, *outputs)
 
+    def capture(self, work: Work) -> Work:
+        """Return a function that repeats ``work``, at every call on the same arrays.
+
+        ``work`` may use the verbs only, but neither upload nor read back. A GPU repeats all its
+        launches as one CUDA graph, where it can.
+        """
+        return work
+
     @abstractmethod
     def synchronize(self) -> None:
         """Wait until everything submitted has run."""
@@ -135,3 +159,9 @@ class Backend(ABC):
 def as_host(host: Any, dtype: DTypeLike) -> NDArray:
     """Return ``host`` as a new C-ordered NumPy array of ``dtype``."""
     return np.array(host, dtype=dtype, order="C", copy=True)
+
+
+def refuse_tf32(tf32: bool, device: str) -> None:
+    """Raise DeviceError if TF32 is asked of a device that has no tensor cores."""
+    if tf32:
+        raise DeviceError(f"TF32 needs the tensor cores of an NVIDIA GPU; this is {device}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunet.backends.expression import BOOL, FLOAT, UINT32, UINT64, Argument
+from gpunet.backends.expression import BOOL, FLOAT, UINT16, UINT32, UINT64, Argument
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,6 @@ def _kind(array: Any) -> str:
     name = str(array.dtype).rpartition(".")[2]
     if name in ("float32", "float64"):
         return FLOAT
-    if name in (BOOL, UINT32, UINT64):
+    if name in (BOOL, UINT16, UINT32, UINT64):
         return name
     raise TypeError(f"kernels take float32, float64, bool, uint32 and uint64, not {name}")

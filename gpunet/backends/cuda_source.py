@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gpunet.backends.call import Call
-from gpunet.backends.expression import BOOL, FLOAT, REDUCTIONS, UINT32, UINT64, Graph, Node
+from gpunet.backends.expression import BOOL, FLOAT, REDUCTIONS, UINT16, UINT32, UINT64, Graph, Node
 
 C_TYPES = {
     "uint8": "unsigned char",
     "float32": "float",
     "float64": "double",
     BOOL: "bool",
+    UINT16: "unsigned short",
     UINT32: "unsigned int",
     UINT64: "unsigned long long",
 }
@@ -40,6 +41,8 @@ typedef long long index;
 template <typename T> __device__ T maximum(T x, T y) { return (x != x || x > y) ? x : y; }
 template <typename T> __device__ T minimum(T x, T y) { return (x != x || x < y) ? x : y; }
 template <typename T> __device__ T sign(T x) { return x != x ? x : T((x > 0) - (x < 0)); }
+// The bits of a float that is a bfloat16 number.
+__device__ inline unsigned short bfloat16(float x) { return __float_as_uint(x) >> 16; }
 template <typename T> __device__ T warp_sum(T x)
 {
     for (int other = WARP / 2; other > 0; other /= 2) x = x + __shfl_xor_sync(~0u, x, other);
@@ -80,7 +83,7 @@ extern "C" __global__ void gather(
     for (long long i = first; i < rows * columns; i += step) {{
         const long long r = i / columns, c = i % columns;
         const long long from = chosen ? chosen[r] : start + r;
-        out[i] = scale * ({target})X[from * X_r + c];
+        out[i] = {value};
     }}
 }}
 """
@@ -88,7 +91,12 @@ extern "C" __global__ void gather(
 
 def gather_source(source: str, target: str) -> str:
     """Return the text of the kernel ``gather``, from one type of number to another."""
-    return GATHER.format(source=C_TYPES[source], target=C_TYPES[target])
+    if target == UINT16:  # what is gathered are integers up to 256, which are not scaled
+        value, preamble = "bfloat16((float)X[from * X_r + c])", PREAMBLE
+    else:
+        value, preamble = f"scale * ({C_TYPES[target]})X[from * X_r + c]", ""
+    text = GATHER.format(source=C_TYPES[source], target=C_TYPES[target], value=value)
+    return preamble + text
 
 
 def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:
@@ -298,6 +306,8 @@ class _Writer:
         if node.op == "where":
             result = [self._operand(child, node) for child in node.inputs[1:]]
             return f"{x[0]} ? {result[0]} : {result[1]}"
+        if node.op == "astype" and node.dtype == UINT16:
+            return f"bfloat16({x[0]})"
         if node.op == "astype":
             return f"({self._c_type(node)}){x[0]}"
         return f"{'fabs' if node.op == 'abs' else node.op}({', '.join(x)})"

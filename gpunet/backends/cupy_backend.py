@@ -1,4 +1,4 @@
-"""NVIDIA GPUs, through CuPy: one generated CUDA kernel for each formula, products by cuBLAS.
+"""NVIDIA GPUs, through CuPy: one generated CUDA kernel for each formula, products by cuBLASLt.
 
 Only this module imports cupy, and only when a GPU is asked for.
 """
@@ -6,13 +6,15 @@ Only this module imports cupy, and only when a GPU is asked for.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cupy
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Kernel, as_host
+from gpunet.backends.base import Array, Backend, Kernel, Work, as_host
 from gpunet.backends.call import Call, strides
 from gpunet.backends.cuda_source import (
     OPTIONS,
@@ -22,7 +24,9 @@ from gpunet.backends.cuda_source import (
     needs_row_warps,
     sums_source,
 )
+from gpunet.backends.cupy_products import Products
 from gpunet.backends.expression import Formula, trace
+from gpunet.errors import GpunetError
 
 THREADS, WARP = 256, 32
 # Enough blocks to fill any GPU; the kernels step through what is left.
@@ -36,22 +40,37 @@ class CupyBackend(Backend):
 
     xp: Any = cupy
     name = "cupy"
+    bfloat16 = "uint16"
+    captures = True
 
     def __init__(self, number: int = 0, reason: str = "") -> None:
         self.device = f"cuda:{number}"
         self.reason = reason
         self._device = cupy.cuda.Device(number)
+        with self._device:
+            # The default stream cannot be captured; this one waits for it and it for this one.
+            self._stream = cupy.cuda.Stream()
+        with self._here():
+            self._products = Products(self._stream)
+            ampere = int(self._device.compute_capability) >= 80
+        self.tensor_cores = ampere and self._products.planned
         self._ones: dict[Any, Array] = {}
         self._gathers: dict[tuple[str, str], Any] = {}
+        self._graphs_fail = self._products.reason  # why nothing is captured; "" where it can be
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        with self._device, self._stream:
+            yield
 
     def array(self, host: Any, dtype: DTypeLike) -> Array:
         """Copy ``host`` to the device."""
-        with self._device:
+        with self._here():
             return cupy.array(as_host(host, dtype))
 
     def to_numpy(self, x: Array) -> NDArray:
         """Copy ``x`` to the host; waits for it."""
-        with self._device:
+        with self._here():
             host: NDArray = cupy.asnumpy(x)
             return host
 
@@ -61,7 +80,7 @@ class CupyBackend(Backend):
 
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
         """Return a new array of zeros."""
-        with self._device:
+        with self._here():
             return cupy.zeros(shape, dtype)
 
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
@@ -70,7 +89,7 @@ class CupyBackend(Backend):
 
     def assign(self, out: Array, value: Array | NDArray) -> None:
         """Copy ``value`` into ``out``."""
-        with self._device:
+        with self._here():
             if isinstance(value, np.ndarray):
                 out.set(np.ascontiguousarray(value, dtype=out.dtype))
             else:
@@ -95,14 +114,14 @@ class CupyBackend(Backend):
         )
         self._launch(gather, min(MOST_BLOCKS, -(-count * columns // THREADS)), arguments)
 
-    def matmul(self, A: Array, B: Array, out: Array) -> None:
-        """``out = A @ B``, by cuBLAS."""
-        with self._device:
-            cupy.matmul(A, B, out=out)
+    def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
+        """``out = A @ B``, by cuBLASLt."""
+        with self._here():
+            self._products(A, B, out, add, tf32)
 
     def sum(self, x: Array, axis: int, out: Array) -> None:
         """Sum along ``axis``; down the columns as a product with ones, along rows by CuPy."""
-        with self._device:
+        with self._here():
             if axis == 1:
                 cupy.sum(x, axis=1, out=out)
                 return
@@ -110,7 +129,7 @@ class CupyBackend(Backend):
             if ones is None or ones.size < len(x):
                 ones = self._ones[x.dtype] = cupy.ones(len(x), x.dtype)
             # As 1-row tables: one gemm, and `out` is written in place.
-            cupy.matmul(ones[None, : len(x)], x, out=out[None, :])
+            self._products(ones[None, : len(x)], x, out[None, :], add=False, tf32=False)
 
     def kernel(self, formula: Formula) -> Kernel:
         """Return the formula as one CUDA kernel, compiled at first sight of new types."""
@@ -158,13 +177,39 @@ class CupyBackend(Backend):
     def _launch(
         self, kernel: Any, blocks: int, arguments: tuple[Any, ...], threads: int = THREADS
     ) -> None:
-        with self._device:
+        with self._here():
             kernel((blocks,), (threads,), arguments)
+
+    def capture(self, work: Work) -> Work:
+        """Run ``work`` as it stands at first, which compiles and plans all; then as a graph."""
+        replay: Work | None = None
+        calls = 0
+
+        def run() -> None:
+            nonlocal replay, calls
+            calls += 1
+            if calls == 2 and not self._graphs_fail:
+                replay = self._graph_of(work)
+            (replay or work)()
+
+        return run
+
+    def _graph_of(self, work: Work) -> Work | None:
+        with self._here():
+            try:
+                self._stream.begin_capture()
+                try:
+                    work()
+                finally:
+                    graph = self._stream.end_capture()
+            except (cupy.cuda.runtime.CUDARuntimeError, NotImplementedError, GpunetError) as error:
+                self._graphs_fail = f"the CUDA graph could not be captured ({error})"
+                return None
+        return lambda: graph.launch(self._stream)
 
     def synchronize(self) -> None:
         """Wait for the device."""
-        with self._device:
-            cupy.cuda.get_current_stream().synchronize()
+        self._stream.synchronize()
 
     def settings(self) -> dict[str, str]:
         """Return the driver's and the runtime's CUDA versions, and CuPy's process-wide switches."""
@@ -173,6 +218,7 @@ class CupyBackend(Backend):
             "device": self.describe(),
             "driver": str(runtime.driverGetVersion()),
             "runtime": str(runtime.runtimeGetVersion()),
+            "launches": f"one by one: {self._graphs_fail}" if self._graphs_fail else "CUDA graphs",
             "CUPY_TF32": os.environ.get("CUPY_TF32", "0"),
             "CUPY_ACCELERATORS": os.environ.get("CUPY_ACCELERATORS", "cub"),
         }

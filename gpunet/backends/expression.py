@@ -16,8 +16,9 @@ from typing import Any
 
 Formula = Callable[..., Any]
 
-# The type of a node is one of these names. "float" is whichever precision the arrays have.
-FLOAT, BOOL, UINT32, UINT64 = "float", "bool", "uint32", "uint64"
+# The type of a node is one of these names. "float" is whichever precision the arrays have; "uint16"
+# holds the bits of bfloat16 numbers, and nothing is computed with it.
+FLOAT, BOOL, UINT16, UINT32, UINT64 = "float", "bool", "uint16", "uint32", "uint64"
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal")
 REDUCTIONS = ("max", "sum")
 

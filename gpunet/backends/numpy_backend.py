@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host
+from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
 from gpunet.backends.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, OneThread
 from gpunet.backends.expression import Formula
 from gpunet.backends.team import Team
@@ -100,9 +100,13 @@ class NumpyBackend(Backend):
         if gathered is not out or scale != 1.0:
             self._do([(np.multiply, (gathered, factor, out))])
 
-    def matmul(self, A: Array, B: Array, out: Array) -> None:
+    def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
         """``out = A @ B``."""
-        self._do([(np.matmul, (A, B, out))], A.size * (B.size // len(B)))
+        refuse_tf32(tf32, self.describe())
+        target = self._scratch.block(out.dtype, -1, out.shape) if add else out
+        self._do([(np.matmul, (A, B, target))], A.size * (B.size // len(B)))
+        if add:
+            self._do([(np.add, (out, target, out))])
 
     def sum(self, x: Array, axis: int, out: Array) -> None:
         """Sum along ``axis``; down the columns as a product with ones, which BLAS does faster."""

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Backend, Kernel, as_host
+from gpunet.backends.base import Backend, Kernel, Work, as_host
 from gpunet.backends.expression import Formula
 from gpunet.backends.numpy_backend import NumpyBackend
 
@@ -90,6 +90,7 @@ class StrictDeviceBackend(Backend):
     xp: Any = None  # there is no namespace: model code has to use the verbs
     name = "strict-device"
     device = "cuda:strict"
+    captures = True
 
     def __init__(self) -> None:
         self._host = NumpyBackend()
@@ -139,7 +140,14 @@ class StrictDeviceBackend(Backend):
         chosen = rows if isinstance(rows, slice) else _data(rows)
         self._host.take(_data(X), chosen, scale, _contiguous(out))
 
-    def matmul(self, A: DeviceArray, B: DeviceArray, out: DeviceArray) -> None:
+    def matmul(
+        self,
+        A: DeviceArray,
+        B: DeviceArray,
+        out: DeviceArray,
+        add: bool = False,
+        tf32: bool = False,
+    ) -> None:
         """One product; an operand or a result of the wrong layout costs a temporary."""
         self.counts["launch"] += 1
         for operand in (_data(A), _data(B)):
@@ -147,7 +155,7 @@ class StrictDeviceBackend(Backend):
                 self.counts.update(("allocation", "launch"))
         if not _data(out).flags.c_contiguous:
             self.counts.update(("allocation", "launch"))
-        self._host.matmul(_data(A), _data(B), _data(out))
+        self._host.matmul(_data(A), _data(B), _data(out), add, tf32)
 
     def sum(self, x: DeviceArray, axis: int, out: DeviceArray) -> None:
         """One reduction, or one product with ones."""
@@ -172,6 +180,23 @@ class StrictDeviceBackend(Backend):
             )
 
         return launch
+
+    def capture(self, work: Work) -> Work:
+        """Run ``work`` as it stands at first; from then on refuse what no graph can hold."""
+        calls = 0
+
+        def run() -> None:
+            nonlocal calls
+            calls += 1
+            before = self.counts.copy()
+            work()
+            if calls > 1:
+                self.counts["graph"] += 1
+                forbidden = self.counts - before - Counter(launch=10**9, graph=1)
+                if forbidden:
+                    raise StrictDeviceError(f"in a CUDA graph: {dict(forbidden)}")
+
+        return run
 
     def synchronize(self) -> None:
         """Count the wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 import numpy as np
 
 from gpunet import random
+from gpunet.backends import get_backend
 from gpunet.cli import run_folder
 from gpunet.cli.data import load_data
 from gpunet.cli.main import INTERRUPTED_STATUS
@@ -27,6 +29,7 @@ from gpunet.nn.model_file import FILE_NAME
 from gpunet.nn.network import Network
 from gpunet.optim import OPTIMIZERS, Optimizer, schedules
 from gpunet.training import Callback, EarlyStopping, History, fit
+from gpunet.training.choose import choose
 from gpunet.training.interrupt import INTERRUPTED
 from gpunet.training.progress import Progress
 
@@ -47,12 +50,20 @@ def train(**options: Any) -> None:
     quiet = options["quiet"] or options["as_json"]
     optimizer = _optimizer(options)
     backend = choose_backend(options["device"], options["xp"])
-    if not quiet:
+    measures = options["device"] == "auto" and options["xp"] is None and backend.device != "cpu"
+    if not quiet and not measures:
         click.echo(device_line(backend), err=True)
     training, test = load_data(options["dataset"], options, quiet)
-    network = _network(training, options, backend)
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)
+    batch_size = min(options["batch_size"] or len(fitted), len(fitted))
+    if measures:
+        rivals = [backend, get_backend("cpu")]
+        build = partial(_network, training, options)
+        backend = choose(rivals, build, fitted, optimizer, batch_size)
+        if not quiet:
+            click.echo(device_line(backend), err=True)
+    network = _network(training, options, backend)
     callbacks: list[Callback] = [] if quiet else [Progress()]
     if options["early_stopping"]:
         callbacks.append(EarlyStopping(patience=options["early_stopping"]))
@@ -62,7 +73,7 @@ def train(**options: Any) -> None:
             fitted,
             optimizer=optimizer,
             epochs=options["epochs"],
-            batch_size=min(options["batch_size"] or len(fitted), len(fitted)),
+            batch_size=batch_size,
             validation=validation,
             callbacks=callbacks,
         )

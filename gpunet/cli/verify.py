@@ -17,6 +17,7 @@ from gpunet.cli.options import output_options, print_json, seed_option
 from gpunet.errors import DeviceError
 from gpunet.files import write_atomically
 from gpunet.parity.bounds_backend import PRECISIONS, Precision
+from gpunet.parity.lockstep import PRECISION_CONTROLS
 from gpunet.parity.verify import (
     Finding,
     FreeRun,
@@ -107,7 +108,10 @@ def choose_subjects(device: str) -> tuple[list[tuple[Backend, Precision]], str]:
         if device != "auto":
             raise
         return subjects, f"no GPU was tested: {error}"
-    return subjects + [(gpu, p) for p in (single, double)], f"testing {gpu.describe()}"
+    subjects += [(gpu, single), (gpu, double)]
+    if gpu.tensor_cores:
+        subjects += [(gpu, PRECISIONS[name]) for name in PRECISION_CONTROLS]
+    return subjects, f"testing {gpu.describe()}"
 
 
 def versions() -> dict[str, str]:

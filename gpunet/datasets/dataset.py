@@ -5,13 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from gpunet.datasets.mapped import lazily
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples with their classes.
 
     Attributes:
-        X: (n, features). Images stay uint8; a batch is scaled when it is gathered.
+        X: (n, features). Images stay uint8; a batch is scaled when it is gathered. A file that
+            is too large to read at once stays on the disk: X is then a numpy.memmap or a
+            datasets.mapped.MappedRows, and np.asarray(X) reads it.
         y: (n,) int64 class numbers, 0 up to len(classes) - 1.
         scale: What a stored feature is multiplied by before it enters a network.
         classes: The name of each class number, such as ("5", "8").
@@ -43,8 +47,8 @@ class Dataset:
     def arrays(self, dtype: DTypeLike = "float32") -> tuple[NDArray, NDArray]:
         """Return (X, Y): scaled features (n, features) and targets, as floats of ``dtype``."""
         # A Python float does not promote: float32 features stay float32.
-        return self.X.astype(dtype) * float(self.scale), self.targets.astype(dtype)
+        return np.asarray(self.X).astype(dtype) * float(self.scale), self.targets.astype(dtype)
 
     def part(self, rows: NDArray | slice) -> "Dataset":
         """Return the data set with these rows only."""
-        return replace(self, X=self.X[rows], y=self.y[rows])
+        return replace(self, X=lazily(self.X)[rows], y=self.y[rows])

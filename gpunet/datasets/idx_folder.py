@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from gpunet.datasets.idx import read_idx
+from gpunet.datasets.mapped import in_memory_if_small
 from gpunet.datasets.parts import Part
 from gpunet.errors import FileError
 
@@ -32,6 +33,8 @@ def find_idx(folder: str | os.PathLike[str], part: str) -> Path | None:
 def read_idx_folder(folder: str | os.PathLike[str]) -> tuple[Part, Part]:
     """Read the training and the test part of the IDX files in ``folder``.
 
+    A plain file of images too large to be read at once (mapped.MAPPED_FROM) stays
+    on the disk and is streamed; a .gz is unpacked into memory whatever its size.
     Raises FileError where a file is missing, DataError where one is damaged.
     """
     paths = {part: find_idx(folder, part) for part in FOUR}
@@ -42,7 +45,7 @@ def read_idx_folder(folder: str | os.PathLike[str]) -> tuple[Part, Part]:
             "and run `gpunet fetch mnist`"
         )
     train, test = (
-        Part(read_idx(images), read_idx(labels), images.name, labels.name)
+        Part(in_memory_if_small(read_idx(images)), read_idx(labels), images.name, labels.name)
         for images, labels in (
             (paths["train-images"], paths["train-labels"]),
             (paths["t10k-images"], paths["t10k-labels"]),

@@ -1,4 +1,8 @@
-"""Data in NumPy's own files: .npz archives and .npy tables. Pickles are never loaded."""
+"""Data in NumPy's own files: .npz archives and .npy tables. Pickles are never loaded.
+
+An .npy file too large to be read at once (mapped.MAPPED_FROM) is mapped and streamed. The members
+of an .npz cannot be mapped: they are always read whole.
+"""
 
 import os
 from pathlib import Path
@@ -6,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gpunet.datasets import mapped
 from gpunet.datasets.csv_file import label_position
 from gpunet.datasets.parts import Part
 from gpunet.errors import DataError, FileError
 
+_NPY_MAGIC = b"\x93NUMPY"
 # Which names each array may have.
 _KEYS = {
     "X": ("X", "X_train", "x_train", "x"),
@@ -55,7 +61,8 @@ def read_npy(path: str | os.PathLike[str], label_column: str | int | None = None
     """Read a numeric table (n, columns), one column of which holds the labels.
 
     ``label_column`` is a number from 0 (negative: from the end), by default the
-    last. Raises DataError, ArgumentError for an unknown column, FileError.
+    last; in a file too large to be read at once it must be the first or the last.
+    Raises DataError, ArgumentError for an unknown column, FileError.
     """
     path = Path(path)
     table = _load(path, "an .npy file (numpy.save) with a table of numbers")
@@ -67,12 +74,27 @@ def read_npy(path: str | os.PathLike[str], label_column: str | int | None = None
             f"got {table.dtype} of shape {table.shape}; to keep X and y apart use an .npz archive"
         )
     column = label_position(path.name, table.shape[1], label_column)
-    X, labels = np.delete(table, column, axis=1), table[:, column]
+    X, labels = _without(table, column, path.name), np.array(table[:, column])
     return Part(X, labels, path.name, f"{path.name}, column {column}", "row {} (from 0)".format)
 
 
+def _without(table: NDArray, column: int, name: str) -> NDArray:
+    """Return the other columns; of a mapped table, as a view of it."""
+    if mapped.file_map(table) is None:
+        return np.delete(table, column, axis=1)
+    if 0 < column < table.shape[1] - 1:
+        raise DataError(
+            f"{name} is too large to be read at once, and its labels are in column {column}; "
+            f"expected them in the first or the last one, {table.shape[1] - 1}. Write it again so"
+        )
+    return table[:, 1:] if column == 0 else table[:, :-1]
+
+
 def _load(path: Path, expected: str) -> NDArray | dict[str, NDArray]:
-    """Read a whole .npy (an array) or .npz (a dictionary), whichever the content is."""
+    """Read a whole .npy (an array) or .npz (a dictionary), whichever the content is.
+
+    A large .npy is mapped instead.
+    """
     try:
         file = path.open("rb")
     except OSError as error:
@@ -81,6 +103,10 @@ def _load(path: Path, expected: str) -> NDArray | dict[str, NDArray]:
         ) from error
     try:
         with file:
+            is_npy = file.read(len(_NPY_MAGIC)) == _NPY_MAGIC
+            if is_npy and os.fstat(file.fileno()).st_size >= mapped.MAPPED_FROM:
+                return np.load(path, mmap_mode="r", allow_pickle=False)
+            file.seek(0)
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return content

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gpunet.datasets.dataset import Dataset
 from gpunet.datasets.labels import number_labels
+from gpunet.datasets.mapped import MappedRows, lazily
 from gpunet.errors import ArgumentError, DataError
 
 
@@ -92,17 +93,28 @@ def _features(part: Part) -> tuple[NDArray, tuple[int, int] | None]:
     part.check()
     X = part.X
     shape = X.shape[1:] if X.ndim == 3 else None
-    if X.dtype.kind == "f":
-        bad = ~np.isfinite(X)
-        if bad.any():
-            where = tuple(int(index) for index in np.unravel_index(bad.argmax(), X.shape))
-            raise DataError(
-                f"{part.name}: expected finite numbers, but X{list(where)} (counted from 0) is "
-                f"{X[where]}; drop that row or fill it in"
-            )
     dtype = X.dtype.newbyteorder("=")
     kept = dtype if dtype in (np.uint8, np.float32) else np.float64
+    lazy = lazily(X)
+    if isinstance(lazy, MappedRows):
+        for rows in lazy.pieces() if dtype.kind == "f" else ():
+            _check_finite(np.asarray(lazy[rows]), part.name, rows.start)
+        table: NDArray = lazily(X.reshape(len(X), -1)).converted(kept)
+        return table, shape
+    if dtype.kind == "f":
+        _check_finite(X, part.name)
     return np.ascontiguousarray(X.reshape(len(X), -1), kept), shape
+
+
+def _check_finite(X: NDArray, name: str, first: int = 0) -> None:
+    """Refuse NaN and infinity; ``first`` is the number of the first row."""
+    bad = ~np.isfinite(X)
+    if bad.any():
+        where = tuple(int(index) for index in np.unravel_index(bad.argmax(), X.shape))
+        raise DataError(
+            f"{name}: expected finite numbers, but X{[first + where[0], *where[1:]]} (counted from "
+            f"0) is {X[where]}; drop that row or fill it in"
+        )
 
 
 def _split(n: int, name: str, test_fraction: float, seed: int) -> tuple[NDArray, NDArray]:

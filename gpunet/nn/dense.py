@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gpunet import random
 from gpunet.backends import Array, Backend, arguments_read
 from gpunet.nn.activations import Activation
+
+Product = Callable[[Array, Array, Array], None]  # matmul(A, B, out)
 
 
 class Dense:
@@ -18,8 +21,9 @@ class Dense:
     for A_in (n, fan_in), W (fan_in, fan_out), b (fan_out,), Z and A (n, fan_out). The 1/n of a
     mean over the examples is already in dZ: the loss puts it there.
 
-    W, b, dW, db are views of the network's flat vectors. A layer without biases has a zero b that
-    never changes, and no db.
+    Products go through ``matmul(A, B, out)``, in the precision of the run. W, b, dW, db are views
+    of the network's flat vectors. A layer without biases has a zero b that never changes, and no
+    db.
     """
 
     def __init__(
@@ -34,30 +38,30 @@ class Dense:
             self._slope = backend.kernel(lambda xp, dA, Z, b, A: dA * g_prime(xp, Z + b, A))
             self.keeps_Z = 0 in arguments_read(lambda xp, Z, A: A * g_prime(xp, Z, A), 2)
 
-    def product(self, A_in: Array, Z: Array) -> None:
+    def product(self, A_in: Array, Z: Array, matmul: Product) -> None:
         """Z = A_in W."""
-        self.backend.matmul(A_in, self.W, out=Z)
+        matmul(A_in, self.W, Z)
 
-    def forward(self, A_in: Array, Z: Array, A: Array) -> None:
+    def forward(self, A_in: Array, Z: Array, A: Array, matmul: Product) -> None:
         """A = g(A_in W + b); Z is left without b, or is A itself."""
-        self.product(A_in, Z)
+        self.product(A_in, Z, matmul)
         self._activate(Z, self.b, out=A)
 
     def slope(self, dA: Array, Z: Array, A: Array, dZ: Array) -> None:
         """dZ = dA * g'(Z), for Z and A as forward left them."""
         self._slope(dA, Z, self.b, A, out=dZ)
 
-    def weight_gradient(self, A_in: Array, dZ: Array, rows: slice) -> None:
+    def weight_gradient(self, A_in: Array, dZ: Array, rows: slice, matmul: Product) -> None:
         """dW = A_in^T dZ, for some of its rows."""
-        self.backend.matmul(A_in[:, rows].T, dZ, out=self.dW[rows, :])
+        matmul(A_in[:, rows].T, dZ, self.dW[rows, :])
 
     def bias_gradient(self, dZ: Array) -> None:
         """db = sum(dZ)."""
         self.backend.sum(dZ, axis=0, out=self.db)
 
-    def backward(self, dZ: Array, dA_in: Array) -> None:
+    def backward(self, dZ: Array, dA_in: Array, matmul: Product) -> None:
         """dA_in = dZ W^T."""
-        self.backend.matmul(dZ, self.W.T, out=dA_in)
+        matmul(dZ, self.W.T, dA_in)
 
 
 class Dropout:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gpunet.backends import Backend
 from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.mapped import MappedRows, lazily
 from gpunet.errors import DataError
 from gpunet.nn.architecture import Architecture
 
@@ -19,9 +20,12 @@ ROW_SUM_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Examples:
-    """Checked host arrays: X (n, features) and Y (n, outputs), uint8 or the network's floats."""
+    """Checked host arrays: X (n, features) and Y (n, outputs), uint8 or the network's floats.
 
-    X: NDArray
+    A memory-mapped X stays in its file.
+    """
+
+    X: NDArray | MappedRows
     Y: NDArray | None
     scale: float
 
@@ -35,7 +39,8 @@ def check_examples(
     """Return the examples as host arrays that fit the network.
 
     Args:
-        X: A Dataset (then Y must be None), or (n, features) numbers.
+        X: A Dataset (then Y must be None), or (n, features) numbers. What is memory-mapped is
+            looked through in pieces, floats only.
         Y: (n,) or (n, outputs) targets; class numbers (n,) for a softmax.
         architecture, backend: The network's.
         need_targets: Whether Y may be missing.
@@ -49,21 +54,25 @@ def check_examples(
         if Y is None and need_targets:
             Y = X.y if architecture.output == "softmax" else X.targets
         X = X.X
-    X = _features(_host(X, "X", backend), architecture)
+    X = _features(_host(lazily(X), "X", backend), architecture)
     if Y is None:
         if need_targets:
             raise DataError("targets are missing: pass Y, or a data set as X")
         return Examples(X, None, scale)
-    Y = _targets(_host(Y, "Y", backend), architecture)
+    Y = _targets(np.asarray(_host(Y, "Y", backend)), architecture)
     if len(X) != len(Y):
         raise DataError(f"X has {len(X)} rows but Y has {len(Y)}; each example needs one target")
     return Examples(X, Y, scale)
 
 
-def _host(array: Any, name: str, backend: Backend) -> NDArray:
-    """Return any array as a NumPy array of numbers."""
+def _host(array: Any, name: str, backend: Backend) -> NDArray | MappedRows:
+    """Return any array as a NumPy array of numbers; MappedRows as they are."""
+    host: NDArray | MappedRows
     try:
-        host = backend.to_numpy(array) if backend.owns(array) else np.asarray(array)
+        if isinstance(array, MappedRows):
+            host = array
+        else:
+            host = backend.to_numpy(array) if backend.owns(array) else np.asarray(array)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"{name} cannot be read as an array ({error}); pass a NumPy array or one that lives "
@@ -74,7 +83,7 @@ def _host(array: Any, name: str, backend: Backend) -> NDArray:
     return host
 
 
-def _features(X: NDArray, architecture: Architecture) -> NDArray:
+def _features(X: NDArray | MappedRows, architecture: Architecture) -> NDArray | MappedRows:
     expected = architecture.sizes[0]
     if X.ndim != 2:
         raise DataError(
@@ -86,20 +95,29 @@ def _features(X: NDArray, architecture: Architecture) -> NDArray:
     if X.shape[1] != expected:
         hint = "; did you flatten 28x28 images?" if expected == 784 else ""
         raise DataError(f"X has {X.shape[1]} columns but the network expects {expected}{hint}")
-    return X if X.dtype == np.uint8 else _finite(X, "X", architecture.dtype)
+    if X.dtype == np.uint8:
+        return X
+    if isinstance(X, MappedRows):
+        for rows in X.pieces():
+            _finite(np.asarray(X[rows]), "X", architecture.dtype, rows.start)
+        return X.converted(architecture.dtype)
+    return _finite(X, "X", architecture.dtype)
 
 
-def _finite(array: NDArray, name: str, dtype: str) -> NDArray:
-    """Return the array in the network's precision; a value that is not finite there is an error."""
+def _finite(array: NDArray, name: str, dtype: str, first: int = 0) -> NDArray:
+    """Return the array in the network's precision; a value that is not finite there is an error.
+
+    ``first`` is the number of its first row, where the array is a piece of another.
+    """
     with np.errstate(over="ignore"):
         floats = np.ascontiguousarray(array, dtype=dtype)
     finite = np.isfinite(floats)
     if not finite.all():
         row, *column = np.argwhere(~finite)[0]
-        where = f"row {row}" + (f", column {column[0]}" if column else "")
+        where = f"row {first + row}" + (f", column {column[0]}" if column else "")
         raise DataError(
             f"{name} is {array[(row, *column)]} in {where}, which is not a finite {dtype}; remove "
-            f"or replace such values ({np.count_nonzero(~finite)} of {array.size})"
+            f"or replace such values ({np.count_nonzero(~finite)} of the {array.size} looked at)"
         )
     return floats
 

@@ -3,25 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gpunet.backends import Array, Backend
+from gpunet.datasets.mapped import MappedRows
 from gpunet.nn.examples import Examples
+from gpunet.nn.stream import Stream
 from gpunet.nn.workspace import Workspace
 
 
 class Feed:
-    """Examples uploaded once, in their own type; a batch is gathered and scaled on the device."""
+    """Examples uploaded once, in their own type; a batch is gathered and scaled on the device.
+
+    The inputs of a memory-mapped file are streamed instead: ``gather`` then takes its rows from
+    the window that ``chunk`` fills.
+    """
 
     def __init__(self, backend: Backend, examples: Examples) -> None:
         self._backend, self._scale = backend, examples.scale
-        self._X = backend.share(examples.X)
+        self._stream: Stream | None = None
+        self._X: Array = None
+        if isinstance(examples.X, MappedRows):
+            self._stream = Stream(backend, examples.X)
+        else:
+            self._X = backend.share(examples.X)
         self._Y = None if examples.Y is None else backend.share(examples.Y)
         self._floats = str(examples.X.dtype) != "uint8"
         self.n = len(examples)
 
+    @property
+    def scale(self) -> float:
+        """What the inputs are multiplied by."""
+        return self._scale
+
+    @property
+    def integers(self) -> bool:
+        """Whether the inputs are stored as uint8."""
+        return not self._floats
+
+    @property
+    def streams(self) -> bool:
+        """Whether the inputs stay in their file."""
+        return self._stream is not None
+
     def load(self, rows: slice, ws: Workspace) -> tuple[Array, Array]:
         """Return the batch (X, Y) of these rows, ``ws.n`` of them, in the workspace's precision."""
-        if self._floats and self._scale == 1.0:
+        if self._stream is not None:
+            X = ws.X
+            self._stream.load(rows, self._scale, X)
+        elif self._floats and self._scale == 1.0:
             X = self._X[rows, :]  # already what the network takes: no copy
         else:
             X = ws.X
@@ -30,9 +63,26 @@ class Feed:
             self._backend.take(self._Y, rows, 1.0, out=ws.Y)
         return X, ws.Y
 
-    def gather(self, rows: Array, X: Array) -> None:
-        """Fill X with the inputs of ``rows``, an integer array on the device."""
-        self._backend.take(self._X, rows, self._scale, out=X)
+    def reading(self) -> AbstractContextManager[None]:
+        """Return the context within which ``begin`` and ``chunk`` may be called."""
+        return nullcontext() if self._stream is None else self._stream.reading()
+
+    def begin(self, order: NDArray | None, chunk: int) -> None:
+        """Get ready to go through the examples, in this order (None: as they stand), by chunks."""
+        if self._stream is not None:
+            self._stream.begin(np.arange(self.n) if order is None else order, chunk)
+
+    def chunk(self, rows: Array) -> Array:
+        """Return what ``gather`` has to be given for ``rows``, the order's next chunk."""
+        return rows if self._stream is None else self._stream.chunk()
+
+    def gather(self, rows: Array, X: Array, raw: bool = False) -> None:
+        """Fill X with the inputs of ``rows``, an integer array on the device; see ``chunk``.
+
+        ``raw`` ones are not scaled.
+        """
+        source = self._X if self._stream is None else self._stream.window
+        self._backend.take(source, rows, 1.0 if raw else self._scale, out=X)
 
     def gather_targets(self, rows: Array, Y: Array) -> None:
         """Fill Y with the targets of ``rows``."""

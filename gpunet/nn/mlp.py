@@ -9,8 +9,9 @@ from math import prod
 from gpunet.backends import Array, Backend, Kernel, Work
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.architecture import Architecture
-from gpunet.nn.dense import Dense, Dropout
+from gpunet.nn.dense import Dense, Dropout, Product
 from gpunet.nn.losses import LOSSES, end, head, score
+from gpunet.nn.products import Products
 from gpunet.nn.slices import Slices
 from gpunet.nn.workspace import Scoring, Workspace, allocate
 
@@ -63,24 +64,30 @@ class MLP:
             W, b = f"W{layer}", f"b{layer}"
             yield Dense(self.backend, ACTIVATIONS[name], p[W], p.get(b, no_bias), d[W], d.get(b))
 
-    def workspace(self, n: int) -> Workspace:
+    def workspace(self, n: int, products: Products | None = None) -> Workspace:
         """Allocate the buffers for batches of up to ``n`` examples."""
+        if products is None:
+            products = Products(self.backend)
         a = self.architecture
         # The output layer's end works from Z alone.
         keeps_Z = [layer.keeps_Z for layer in self.layers[:-1]] + [False]
-        return allocate(self.backend, a.sizes, n, a.dtype, keeps_Z, dropout=bool(self.dropouts))
+        return allocate(self.backend, a.sizes, n, a.dtype, keeps_Z, bool(self.dropouts), products)
+
+    @staticmethod
+    def _matmul(ws: Workspace, layer: int) -> Product:
+        return ws.products.matmul if layer else ws.products.with_inputs
 
     def predict(self, X: Array, ws: Workspace) -> Array:
         """Return the outputs A = g_L(... g_1(X W1 + b1) ...), (n, outputs)."""
         A_in = self._hidden(X, ws, training=False)[-1]
         last = ws.layers[-1]
-        self.layers[-1].forward(A_in, last.Z, last.A)
+        self.layers[-1].forward(A_in, last.Z, last.A, self._matmul(ws, len(self.layers) - 1))
         return last.A
 
     def logits(self, X: Array, ws: Workspace) -> Array:
         """Return the last layer's Z, biases included, (n, outputs)."""
         A_in, layer = self._hidden(X, ws, training=False)[-1], self.layers[-1]
-        layer.product(A_in, ws.logits)
+        layer.product(A_in, ws.logits, self._matmul(ws, len(self.layers) - 1))
         self._logits(ws.logits, layer.b, out=ws.logits)
         return ws.logits
 
@@ -109,7 +116,7 @@ class MLP:
         self, X: Array, Y: Array, logits: Array, ws: Workspace, training: bool = True
     ) -> list[Work]:
         """Return the tasks that fill all activations and dZ, each for some of the examples."""
-        pieces = self.backend.pieces(ws.n, self.slices.weights)
+        pieces = self.pieces(ws)
         share = 1.0 / ws.n if self.architecture.reduction == "mean" else 1.0
         return [
             partial(
@@ -118,6 +125,14 @@ class MLP:
             for rows in pieces
         ]
 
+    def pieces(self, ws: Workspace) -> list[slice]:
+        """Return the examples in the pieces in which they are worked through."""
+        return self._pieces(ws, ws.n, self.slices.weights)
+
+    def _pieces(self, ws: Workspace, n: int, cost: int) -> list[slice]:
+        # Other products than plain ones share scratch memory, so they take their turns.
+        return self.backend.pieces(n, cost) if type(ws.products) is Products else [slice(0, n)]
+
     def _pass(
         self, X: Array, Y: Array, logits: Array, ws: Workspace, share: float, training: bool
     ) -> None:
@@ -125,7 +140,7 @@ class MLP:
         if self._end is not None:
             inputs = self._hidden(X, ws, training, top - 1)
             hidden, layer, last = ws.layers[top - 1], self.layers[top - 1], self.layers[top]
-            layer.product(inputs[-1], hidden.Z)
+            layer.product(inputs[-1], hidden.Z, self._matmul(ws, top - 1))
             self._end(
                 *(hidden.Z, layer.b, last.W.T, last.b, Y, share),
                 out=(hidden.A, logits, ws.layers[top].dZ, hidden.dZ),
@@ -133,14 +148,14 @@ class MLP:
             top -= 1
         else:
             inputs = self._hidden(X, ws, training, top)
-            self.layers[top].product(inputs[-1], ws.layers[top].Z)
+            self.layers[top].product(inputs[-1], ws.layers[top].Z, self._matmul(ws, top))
             self._head(
                 *(ws.layers[top].Z, self.layers[top].b, Y, share),
                 out=(logits, ws.layers[top].dZ),
             )
         for l in reversed(range(1, top + 1)):  # noqa: E741 (the textbook's layer l)
             below = ws.layers[l - 1]
-            self.layers[l].backward(ws.layers[l].dZ, below.dZ)
+            self.layers[l].backward(ws.layers[l].dZ, below.dZ, ws.products.matmul)
             if training and self.dropouts:
                 self.dropouts[l - 1].backward(below)
             self.layers[l - 1].slope(below.dZ, below.Z, below.A, below.dZ)
@@ -149,7 +164,8 @@ class MLP:
         """Return the inputs of the first layers (by default of all): X, then activations."""
         inputs = [X]
         for layer, buffers in zip(self.layers[:layers], ws.layers, strict=False):
-            layer.forward(inputs[-1], buffers.Z, buffers.A)
+            matmul = self._matmul(ws, len(inputs) - 1)
+            layer.forward(inputs[-1], buffers.Z, buffers.A, matmul)
             if training and self.dropouts:
                 self.dropouts[len(inputs) - 1].forward(buffers)
             inputs.append(buffers.input_above(training))
@@ -170,9 +186,11 @@ class MLP:
             buffers = ws.layers[number - 1]
             fan_in, fan_out = layer.W.shape
             start = self.slices.start[f"W{number}"]
-            for rows in self.backend.pieces(fan_in, fan_out * ws.n):
+            for rows in self._pieces(ws, fan_in, fan_out * ws.n):
                 flat = slice(start + rows.start * fan_out, start + rows.stop * fan_out)
-                parts.append((flat, partial(layer.weight_gradient, A_in, buffers.dZ, rows)))
+                matmul = self._matmul(ws, number - 1)
+                work = partial(layer.weight_gradient, A_in, buffers.dZ, rows, matmul)
+                parts.append((flat, work))
             A_in = buffers.input_above(training)
         uncut = len(self.layers) - summed
         if self.architecture.bias or summed:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpunet.backends import Array, Backend
+from gpunet.nn.products import Products
 
 
 @dataclass
@@ -52,7 +53,8 @@ class Scoring:
 class Workspace:
     """Buffers for n examples: the batch X (n, features) and Y (n, outputs), and each layer's.
 
-    ``logits`` (n, outputs) is the last layer's Z with its biases.
+    ``logits`` (n, outputs) is the last layer's Z with its biases. ``products`` says how precisely
+    matrices are multiplied; if they take raw inputs, X holds those.
     """
 
     n: int
@@ -60,6 +62,7 @@ class Workspace:
     Y: Array
     layers: list[LayerBuffers]
     logits: Array
+    products: Products
 
     def first(self, n: int) -> Workspace:
         """Return the same memory for n examples or fewer (the last batch of an epoch)."""
@@ -82,11 +85,18 @@ class Workspace:
             rows.stop - rows.start,
             *(self.X[rows, :], self.Y[rows, :], layers),
             self.logits[rows, :],
+            self.products,
         )
 
 
 def allocate(
-    backend: Backend, sizes: Sequence[int], n: int, dtype: str, keeps_Z: list[bool], dropout: bool
+    backend: Backend,
+    sizes: Sequence[int],
+    n: int,
+    dtype: str,
+    keeps_Z: list[bool],
+    dropout: bool,
+    products: Products,
 ) -> Workspace:
     """Return a workspace for n examples of a network with these layer sizes."""
 
@@ -102,10 +112,11 @@ def allocate(
         layers.append(buffers)
     return Workspace(
         n,
-        zeros(sizes[0]),
+        backend.zeros((n, sizes[0]), backend.bfloat16 if products.raw else dtype),
         zeros(sizes[-1]),
         layers,
         zeros(sizes[-1]),
+        products,
     )
 
 

@@ -27,12 +27,16 @@ class Precision:
         u: Unit roundoff of each operation.
         operand: Relative rounding of a product's operands before they are multiplied, 0 where they
             are taken as they are; 2^-11 for TF32.
+        products: What the training run calls it: see gpunet/nn/products.py.
+        terms: How many products each of a sum is made of.
     """
 
     name: str
     dtype: str
     u: float
     operand: float = 0.0
+    products: str = "float32"
+    terms: int = 1
 
 
 PRECISIONS = {
@@ -40,7 +44,8 @@ PRECISIONS = {
     for p in (
         Precision("float64", "float64", 2.0**-53),
         Precision("float32", "float32", 2.0**-24),
-        Precision("tf32", "float32", 2.0**-24, operand=2.0**-11),
+        Precision("tf32", "float32", 2.0**-24, operand=2.0**-11, products="tf32"),
+        Precision("split16", "float32", 2.0**-24, products="split16", terms=3),
     )
 }
 # The reference is computed in float64 itself, so its own roundings come on top.
@@ -136,16 +141,31 @@ class BoundsBackend(Backend):
         roundings = 0 if scale == 1.0 else 2
         out.put(scale * chosen, gamma(roundings, self._u) * np.abs(scale * chosen))
 
-    def matmul(self, A: BoundedArray, B: BoundedArray, out: BoundedArray) -> None:
-        """|A| EB + EA |B| + EA EB + gamma_k (|A| + EA)(|B| + EB), operands rounded first."""
+    def matmul(
+        self,
+        A: BoundedArray,
+        B: BoundedArray,
+        out: BoundedArray,
+        add: bool = False,
+        tf32: bool = False,
+    ) -> None:
+        """|A| EB + EA |B| + EA EB + gamma_k (|A| + EA)(|B| + EB), operands rounded first.
+
+        What is added to counts as one more term of each sum.
+        """
         a, b = np.abs(A.value), np.abs(B.value)
         with np.errstate(over="ignore", invalid="ignore"):  # unbounded errors
             a_error, b_error = (
                 x.error + self.precision.operand * (np.abs(x.value) + x.error) for x in (A, B)
             )
             passed_on = a @ b_error + a_error @ (b + b_error)
-            own = self._gamma(A.shape[1], self._u) * ((a + a_error) @ (b + b_error))
-            out.put(A.value @ B.value, passed_on + own + A.shape[1] * self._tiny)
+            terms, value = (a + a_error) @ (b + b_error), A.value @ B.value
+            length = A.shape[1] * self.precision.terms
+            if add:
+                length, value = length + 1, value + out.value
+                terms, passed_on = terms + np.abs(out.value) + out.error, passed_on + out.error
+            own = self._gamma(length, self._u) * terms
+            out.put(value, passed_on + own + length * self._tiny)
 
     def sum(self, x: Any, axis: int, out: BoundedArray) -> None:
         """gamma_n."""

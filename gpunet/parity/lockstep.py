@@ -16,6 +16,7 @@ from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.feed import Feed
 from gpunet.nn.losses import LOSSES, end
 from gpunet.nn.network import Network
+from gpunet.nn.products import products
 from gpunet.optim import Optimizer
 from gpunet.parity.bounds_backend import BoundedArray, BoundsBackend, Precision
 from gpunet.parity.running_error import likely_gamma
@@ -78,12 +79,16 @@ class Trainee:
 
     def __init__(
         self, backend: Backend, settings: dict[str, Any], data: Dataset, optimizer: Optimizer,
-        batch: int, sabotage: Sabotage | None = None,
+        batch: int, sabotage: Sabotage | None = None, precision: str = "float32",
     ) -> None:  # fmt: skip
         self.network = Network(device=backend, **settings)
         self.backend, self.mlp = self.network.backend, self.network.mlp
         self.feed = Feed(self.backend, self.network.check(data))
-        self.workspace, self.scoring = self.mlp.workspace(batch), self.mlp.scoring(batch)
+        how = products(
+            *(self.backend, precision, self.network.architecture.dtype),
+            *(self.feed.scale, self.feed.integers),
+        )
+        self.workspace, self.scoring = self.mlp.workspace(batch, how), self.mlp.scoring(batch)
         self.totals = self.backend.zeros((2,), self.network.architecture.dtype)
         self.stepper = optimizer.start(
             self.backend, self.mlp.theta, self.mlp.grad, self.mlp.slices.weights
@@ -139,7 +144,7 @@ def lockstep(
         sabotage: Spoils the network under test, for negative controls.
     """
     settings = settings | {"dtype": precision.dtype, "seed": seed}
-    subject = Trainee(backend, settings, data, optimizer, batch, sabotage)
+    subject = Trainee(backend, settings, data, optimizer, batch, sabotage, precision.products)
     bounds = BoundsBackend(precision, likely_gamma)
     reference = Trainee(bounds, settings, data, optimizer, batch)
     order = random.permutation(seed, random.SHUFFLE, 0, len(data))
@@ -173,26 +178,40 @@ def dropped_mean(subject: Trainee) -> None:
     subject.mlp.architecture = replace(subject.mlp.architecture, reduction="sum")
 
 
-def coarse_products(subject: Trainee) -> None:
+def coarse_products(subject: Trainee, bits: int = 11) -> None:
     """Operands of products rounded to 11 bits, as TF32 does, while float32 is claimed."""
     backend = subject.backend
     exact = backend.matmul
     # T. J. Dekker's splitting (1971): what is left of x after c x - (c x - x), c = 2^s + 1, has
     # s bits less.
-    bits = 13 if subject.network.architecture.dtype == "float32" else 42
-    c = 2.0**bits + 1
+    c = 2.0 ** ((24 if subject.network.architecture.dtype == "float32" else 53) - bits) + 1
     head = backend.kernel(lambda xp, x: c * x - (c * x - x))
 
-    def matmul(A: Any, B: Any, out: Any) -> None:
+    def matmul(A: Any, B: Any, out: Any, **how: Any) -> None:
         rounded = []
         for x in (A, B):
             y = backend.zeros(tuple(x.shape), subject.network.architecture.dtype)
             head(x, out=y)
             rounded.append(y)
-        exact(rounded[0], rounded[1], out)
+        exact(rounded[0], rounded[1], out, **how)
 
-    for layer in subject.mlp.layers:
-        layer.backend = _WithProducts(backend, matmul)  # type: ignore[assignment]
+    subject.workspace.products.backend = _WithProducts(backend, matmul)  # type: ignore[assignment]
+
+
+def coarser_products(subject: Trainee) -> None:
+    """Operands rounded to 8 bits, while TF32's 11 are claimed."""
+    coarse_products(subject, 8)
+
+
+def first_parts_only(subject: Trainee) -> None:
+    """The first of the three parts of a number, 8 bits of it, where all three belong."""
+    backend = subject.backend
+
+    def matmul(A: Any, B: Any, out: Any, add: bool = False, **how: Any) -> None:
+        if not add:
+            backend.matmul(A, B, out, **how)
+
+    subject.workspace.products.backend = _WithProducts(backend, matmul)  # type: ignore[assignment]
 
 
 def drift(subject: Trainee) -> None:
@@ -208,6 +227,13 @@ CONTROLS: dict[str, Sabotage] = {
     "a dropped 1/n": dropped_mean,
     "TF32 posing as float32": coarse_products,
     "a drift of one ULP a step": drift,
+}
+
+
+# Likewise for the precisions that a run can choose beside its own.
+PRECISION_CONTROLS: dict[str, dict[str, Sabotage]] = {
+    "tf32": {"bfloat16 posing as TF32": coarser_products},
+    "split16": {"bfloat16 posing as split16": first_parts_only},
 }
 
 

@@ -9,25 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from gpunet import random
-from gpunet.backends import Array, Bound
 from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.feed import Feed
 from gpunet.nn.network import InputFormat, Network, format_of
+from gpunet.nn.products import products
 from gpunet.optim import SGD, Optimizer
 from gpunet.random import LARGEST_SEED
 from gpunet.ranges import whole
 from gpunet.training.callbacks import Callback, FunctionCallback, Run
+from gpunet.training.epochs import Epochs, chunks_of
 from gpunet.training.history import History
 from gpunet.training.interrupt import INTERRUPTED, Interrupt
-from gpunet.training.step import Step
 
 # Losses are read from the device when this much time has passed (or at once, for callbacks and
 # validation), so that short epochs do not make it wait.
 SECONDS_BETWEEN_READS = 0.2
 MOST_EPOCHS_UNREAD = 1024
-SCORED_TOGETHER = 8192
 
 
 def fit(
@@ -42,6 +40,7 @@ def fit(
     validation: Any = None,
     callbacks: Iterable[Callback | Callable[[int, dict[str, float]], Any]] = (),
     seed: int | None = None,
+    precision: str = "float32",
 ) -> History:
     """Train the network.
 
@@ -56,8 +55,11 @@ def fit(
         validation: A Dataset or a pair (X, Y), evaluated after each epoch.
         callbacks: Callbacks, or functions (epoch, logs) that may return True to stop.
         seed: For the shuffle; the network's by default.
+        precision: Of the matrix products: "float32" (as the network is stored), "tf32" or "split16"
+            (see gpunet/nn/products.py), which are fast on tensor cores.
 
-    Ctrl-C ends training after the step at hand; the history then says so.
+    Ctrl-C ends training after the step at hand (on a GPU, after some 8,192 examples); the history
+    then says so.
 
     Raises:
         ArgumentError: A value out of range.
@@ -73,6 +75,7 @@ def fit(
         validation=validation,
         callbacks=callbacks,
         seed=seed,
+        precision=precision,
     ).run()
 
 
@@ -113,11 +116,7 @@ def _validation_feed(network: Network, validation: Any) -> Feed | None:
 
 
 class Training:
-    """One call of ``fit``, which has the same arguments; or, with ``advance``, training by parts.
-
-    The logits of each step are collected on the device, some ``SCORED_TOGETHER`` examples at a
-    time, and only then made into losses: a step has the less to do.
-    """
+    """One call of ``fit``, with its arguments; or, with ``advance``, training by parts."""
 
     def __init__(
         self,
@@ -132,11 +131,17 @@ class Training:
         validation: Any = None,
         callbacks: Iterable[Callback | Callable[[int, dict[str, float]], Any]] = (),
         seed: int | None = None,
+        precision: str = "float32",
     ) -> None:
-        self.network, self.backend, self.mlp = network, network.backend, network.mlp
-        self.feed = Feed(self.backend, network.check(X, Y))
-        n = self.feed.n
-        self.batch_size = _checked_batch_size(batch_size, n)
+        self.network, self.backend = network, network.backend
+        feed = Feed(self.backend, network.check(X, Y))
+        n = feed.n
+        batch_size = _checked_batch_size(batch_size, n)
+        if feed.streams and batch_size == n:
+            raise ArgumentError(
+                f"a batch of all {n} examples would hold the whole memory-mapped X in memory; give "
+                "a batch size such as 128, or pass np.array(X) if there is room for it"
+            )
         self.optimizer = SGD() if optimizer is None else optimizer
         if not isinstance(self.optimizer, Optimizer):
             raise ArgumentError(
@@ -144,43 +149,25 @@ class Training:
             )
         epochs = whole("epochs", epochs)
         self.validation = _validation_feed(network, validation)
-        self.seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
-        self.shuffle = shuffle and self.batch_size < n
+        seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
         self.callbacks = _checked_callbacks(callbacks)
+        how = products(
+            *(self.backend, precision, network.architecture.dtype), *(feed.scale, feed.integers)
+        )
         network.input_format = format_of(X) if isinstance(X, Dataset) else InputFormat()
 
-        self.steps_per_epoch = -(-n // self.batch_size)
+        at_once = self.validation is not None or any(c.every_epoch for c in self.callbacks)
+        chunks = len(chunks_of(n, batch_size))
+        self.epochs_unread = 1 if at_once else max(1, MOST_EPOCHS_UNREAD // chunks)
+        shuffles = seed if shuffle and batch_size < n else None
+        self.epochs = Epochs(
+            *(network.mlp, feed, self.optimizer, batch_size, shuffles, how, self.epochs_unread)
+        )
+        self.steps_per_epoch = self.epochs.steps
         self.run_info = Run(network, History(), epochs, self.steps_per_epoch, n)
         self.history = self.run_info.history
-        self.stepper = self.optimizer.start(
-            self.backend, self.mlp.theta, self.mlp.grad, self.mlp.slices.weights
-        )
-        at_once = self.validation is not None or any(c.every_epoch for c in self.callbacks)
-        self.steps_scored = min(self.steps_per_epoch, max(1, SCORED_TOGETHER // self.batch_size))
-        chunks = -(-self.steps_per_epoch // self.steps_scored)
-        self.epochs_unread = 1 if at_once else max(1, MOST_EPOCHS_UNREAD // chunks)
         self.epochs_begun = 0
-        self.unread: list[tuple[int, int]] = []  # rows of `totals`, examples: of unread epochs
-        self._allocate(chunks)
-
-    def _allocate(self, chunks: int) -> None:
-        backend, n, dtype = self.backend, self.feed.n, self.network.architecture.dtype
-        outputs = self.network.architecture.sizes[-1]
-        scored = min(n, self.steps_scored * self.batch_size)
-        self.workspace = self.mlp.workspace(self.batch_size)
-        self.scoring = self.mlp.scoring(scored)
-        self.targets = backend.zeros((scored, outputs), dtype)
-        self.logits = backend.zeros((scored, outputs), dtype)
-        # One row of sums for each group of steps that is scored.
-        self.totals = backend.zeros((self.epochs_unread * chunks, 2), dtype)
-        self.scalars = backend.zeros((self.steps_per_epoch, *self.stepper.scalars.shape), dtype)
-        self._scalars_loaded: list[tuple[float, ...]] = []
-        self.order = backend.array(np.arange(n), "int64")
-        self.whole_X: Array = None
-        if self.batch_size == n:  # the whole of the data stays where it has been put once
-            self.whole_X, Y = self.feed.load(slice(0, n), self.workspace)
-            backend.assign(self.targets, Y)
-        self._steps: dict[int, Bound] = {}
+        self.unread: list[tuple[int, int]] = []  # rows of the totals, examples: of unread epochs
 
     def run(self) -> History:
         """Train for all epochs."""
@@ -202,7 +189,7 @@ class Training:
             DivergedError: The loss or a parameter is no longer finite.
         """
         last_read = time.perf_counter()
-        with Interrupt() as interrupt:
+        with Interrupt() as interrupt, self.epochs.feed.reading():
             for _ in range(epochs):
                 self._epoch(interrupt)
                 due = time.perf_counter() - last_read > SECONDS_BETWEEN_READS
@@ -215,73 +202,38 @@ class Training:
                     break
             self._read()
         # The last losses were measured before the last updates.
-        if not np.isfinite(self.backend.to_numpy(self.mlp.theta)).all():
+        if not np.isfinite(self.backend.to_numpy(self.network.mlp.theta)).all():
             raise self._diverged("a parameter is no longer finite after the last step")
 
     def _epoch(self, interrupt: Interrupt) -> None:
         """Go through the examples once, or until interrupted."""
         epoch, self.epochs_begun = self.epochs_begun, self.epochs_begun + 1
-        if self.shuffle:
-            order = random.permutation(self.seed, random.SHUFFLE, epoch, self.feed.n)
-            self.backend.assign(self.order, order)
-        self._load_scalars(epoch)
-        chunks, done = 0, 0
-        first_row = sum(rows for rows, _ in self.unread)
-        for first in range(0, self.steps_per_epoch, self.steps_scored):
-            last = min(first + self.steps_scored, self.steps_per_epoch)
-            examples = self._train(epoch, range(first, last), interrupt)
-            self._score(examples, self.totals[first_row + chunks, :])
-            chunks, done = chunks + 1, done + examples
-            if interrupt.requested or self.history.stopped:
-                break
-        self.unread.append((chunks, done))
 
-    def _load_scalars(self, epoch: int) -> None:
-        """Upload what the optimizer needs at each step of an epoch, a row a step, if it is new."""
-        steps = self.steps_per_epoch
-        rows = [self.stepper.next_scalars(epoch + step / steps) for step in range(steps)]
-        if rows != self._scalars_loaded:
-            self._scalars_loaded = rows
-            self.backend.assign(self.scalars, np.array(rows, self.network.architecture.dtype))
-
-    def _train(self, epoch: int, steps: range, interrupt: Interrupt) -> int:
-        """Take these steps, or some of them; return how many examples they saw."""
-        origin = start = steps.start * self.batch_size
-        stop = min(steps.stop * self.batch_size, self.feed.n)
-        if self.whole_X is None:
-            self.feed.gather_targets(self.order[start:stop], self.targets[: stop - start, :])
-        for step in steps:
-            stop = min(start + self.batch_size, self.feed.n)
-            here = slice(start - origin, stop - origin)
-            inputs = self.order[start:stop], self.targets[here, :], self.scalars[step, :]
-            self._step(stop - start)(inputs, (self.logits[here, :],))
-            start = stop
-            self.history.steps += 1
+        def after_step(step: int) -> bool:
             for callback in self.callbacks:
                 callback.on_batch_end(epoch + 1, step + 1)
+            return not (interrupt.requested or self.history.stopped)
+
+        # Steps that nobody looks at may be one launch, if the device has such a thing; elsewhere
+        # Ctrl-C need not wait for them all.
+        watched = not self.backend.captures or any(
+            type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks
+        )
+        self.epochs.begin(epoch)
+        first_row, done = sum(rows for rows, _ in self.unread), 0
+        for chunk in range(len(self.epochs.chunks)):
+            row = first_row + chunk
+            done += self.epochs.train(chunk, after_step if watched else None, row)
             if interrupt.requested or self.history.stopped:
                 break
-        return start - origin
-
-    def _step(self, n: int) -> Bound:
-        """Return the step for batches of n examples."""
-        bound = self._steps.get(n)
-        if bound is None:
-            step = Step(*(self.mlp, self.feed, self.stepper, self.workspace.first(n)), self.whole_X)
-            inputs = self.order[:n], self.targets[:n, :], self.scalars[0, :]
-            bound = self._steps[n] = self.backend.bind(step, inputs, (self.logits[:n, :],))
-        return bound
-
-    def _score(self, examples: int, totals: Array) -> None:
-        """Make losses of the logits collected so far."""
-        scoring = self.scoring.first(examples)
-        self.mlp.score(self.logits[:examples, :], self.targets[:examples, :], scoring, totals)
+        self.history.steps += -(-done // self.epochs.batch_size)
+        self.unread.append((chunk + 1, done))
 
     def _read(self) -> None:
         """Read the unread epochs' losses from the device and hand them on."""
         if not self.unread:
             return
-        totals = self.backend.to_numpy(self.totals)
+        totals = self.backend.to_numpy(self.epochs.totals)
         unread, self.unread = self.unread, []
         start = 0
         for rows, examples in unread:

@@ -42,8 +42,8 @@ class Step:
         passes = mlp.passes(X, Y, logits, ws)
         if self.X is None:
             gathers = [
-                partial(self.feed.gather, rows[piece], ws.X[piece, :])
-                for piece in backend.pieces(ws.n, mlp.slices.weights)
+                partial(self.feed.gather, rows[piece], ws.X[piece, :], ws.products.raw)
+                for piece in mlp.pieces(ws)
             ]
             passes = [partial(_both, *pair) for pair in zip(gathers, passes, strict=True)]
         backend.parallel(passes)

@@ -41,6 +41,12 @@ static thread_local Dim threadIdx;
 static std::unique_ptr<std::barrier<>> whole_block;
 static std::vector<std::unique_ptr<std::barrier<>>> warp;
 static double lanes[1024];
+static unsigned __float_as_uint(float x)
+{
+    unsigned bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
 static void __syncthreads() { whole_block->arrive_and_wait(); }
 static void __syncwarp() { warp[threadIdx.x / WARP]->arrive_and_wait(); }
 static void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
