@@ -76,7 +76,7 @@ LAYERS = [
     {"random", "backends"},
     {"nn", "optim", "datasets"},
     {"training"},
-    {"report", "interop", "parity", "examples"},
+    {"bench", "report", "interop", "parity", "examples"},
     {"cli"},
     {"__main__"},
 ]

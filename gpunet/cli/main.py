@@ -20,6 +20,7 @@ COMMANDS = {
     "reproduce": "Run the worked examples beside their published figures.",
     "doctor": "Find out why the GPU is not used, and what mends it.",
     "verify": "Prove that each device computes what the formulas say.",
+    "bench": "Train with gpunet and other libraries side by side, on this machine.",
     "fetch": "Download a data set into the cache folder.",
 }
 

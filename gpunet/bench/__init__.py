@@ -1,0 +1,1 @@
+"""The same training run in gpunet and in other libraries, measured side by side."""

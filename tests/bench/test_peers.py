@@ -1,0 +1,111 @@
+"""Every library that is installed trains as the reference does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gpunet.bench.job import Job
+from gpunet.bench.peers.base import Peer
+from gpunet.bench.reference import TOLERANCE, disagreement, reference_losses
+from gpunet.bench.registry import ENTRIES, PEERS, PRODUCTS
+
+JOBS = {
+    "mini-batches": Job((784, 8, 1), 32, examples=200),
+    "all at once": Job((784, 8, 1), None, examples=200),
+    "ten classes": Job((784, 8, 7, 10), 64, examples=200),
+}
+
+
+def peer(name: str, job: Job) -> Peer:
+    obstacle = ENTRIES[name].obstacle(job)
+    if obstacle:
+        pytest.skip(obstacle)
+    if name == "torch-compile":
+        pytest.skip("compiling takes longer than all other tests; gpunet bench checks it anyway")
+    return ENTRIES[name].create(job)
+
+
+@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+@pytest.mark.parametrize("name", PEERS)
+def test_it_computes_the_reference_losses(name: str, job: Job) -> None:
+    assert disagreement(peer(name, job).train(3), reference_losses(job)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["gpunet", "sklearn"])
+def test_training_by_parts_is_training_at_once(name: str) -> None:
+    job = JOBS["mini-batches"]
+    parts, whole = peer(name, job), peer(name, job)
+    assert parts.train(1) + parts.train(2) == whole.train(3)
+
+
+def test_the_tutorial_equals_the_reference_in_float64() -> None:
+    job = JOBS["all at once"]
+    found = peer("tutorial", job).train(20)
+    # 0.1 times a gradient's rounding, over 20 steps; the tutorial's log loses some digits more.
+    assert found == pytest.approx(reference_losses(job, 20), rel=1e-11)
+
+
+def test_the_tolerance_is_missed_by_one_percent_of_the_learning_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = JOBS["mini-batches"]
+    expected = reference_losses(job)
+    monkeypatch.setattr("gpunet.bench.reference.LEARNING_RATE", 0.101)
+    assert disagreement(reference_losses(job), expected) > 10 * TOLERANCE
+
+
+def test_the_tolerance_is_missed_by_another_order() -> None:
+    job = JOBS["mini-batches"]
+    expected = reference_losses(job)
+    changed = replace(job, seed=1)
+    object.__setattr__(changed, "weights", job.weights)
+    assert disagreement(reference_losses(changed), expected) > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["gpunet", "torch", "sklearn"])
+def test_it_predicts_classes(name: str) -> None:
+    job = JOBS["mini-batches"]
+    learner, data = peer(name, job), job.train()
+    learner.train(30)
+    found = learner.classes(data.X)
+    assert found.shape == data.y.shape
+    assert (found == data.y).mean() > 0.9
+
+
+def test_the_products_are_those_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    products = ENTRIES[PRODUCTS].create(Job((784, 8, 10), 32, examples=40))
+    shapes = []
+
+    def matmul(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> None:
+        np.matmul(A, B, out=out)
+        shapes.append((A.shape, B.shape))
+
+    monkeypatch.setattr(products, "matmul", matmul)
+    products.train(1)
+    step = [
+        ((32, 784), (784, 8)), ((784, 32), (32, 8)),
+        ((32, 8), (8, 10)), ((8, 32), (32, 10)), ((32, 10), (10, 8)),
+    ]  # fmt: skip
+    assert shapes[:5] == step
+    assert len(shapes) == 10
+    assert shapes[5] == ((8, 784), (784, 8))
+    assert sum(2 * a * b * d for (a, b), (_, d) in step) == products.job.flops(32)
+    assert products.seconds(2) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "obstacle"),
+    [
+        ("torch-graph", JOBS["all at once"], "--device cuda|pip install torch"),
+        ("tutorial", JOBS["mini-batches"], "--batch full"),
+        ("tutorial", replace(JOBS["all at once"], network=(784, 8, 10)), "784-196-1"),
+    ],
+)
+def test_what_it_cannot_do_is_said_with_a_remedy(name: str, job: Job, obstacle: str) -> None:
+    assert any(part in ENTRIES[name].obstacle(job) for part in obstacle.split("|"))
+
+
+def test_a_missing_library_comes_with_its_pip_install() -> None:
+    entry = replace(PEERS["sklearn"], library="no_such_library")
+    assert entry.obstacle(JOBS["all at once"]).endswith("pip install scikit-learn")
