@@ -210,6 +210,13 @@ class NumpyBackend(Backend):
     def synchronize(self) -> None:
         """Do nothing: NumPy has finished when it returns."""
 
+    def settings(self) -> dict[str, str]:
+        """Return how many threads there are, and what each is for."""
+        return {
+            "threads": f"{self._team.size}, which share out large steps; smaller ones run on one, "
+            f"or their products on the BLAS's {self._one_thread.most}",
+        }
+
     def describe(self) -> str:
         """Return "cpu (N threads, NumPy X.Y)"."""
         return f"cpu ({cores()} cores, NumPy {np.__version__})"

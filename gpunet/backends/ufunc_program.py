@@ -6,8 +6,9 @@ in a few scratch blocks that all programs of a thread share.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -56,12 +57,17 @@ def _minimum(x: Any, y: Any, out: NDArray) -> None:
     np.minimum(x, y, out=out)
 
 
+def _row_dot(x: NDArray, y: NDArray, out: NDArray) -> None:
+    np.matmul(x, y.reshape(-1, 1), out=out)
+
+
 CALLS: dict[str, Callable[..., Any]] = UFUNCS | {
     "maximum": _maximum,
     "minimum": _minimum,
     "copy": _copy,
     "astype": _copy,
     "where": _where,
+    "dot": _row_dot,
     "max": _row_max,
     "sum": _row_sum,
 }
@@ -116,7 +122,7 @@ class Program:
         self._constants: list[Any] = []
         self._registers: list[tuple[Node, int]] = []  # (a node of its shape, scratch block)
         self._instructions: list[Instruction] = []
-        self._compile(graph)
+        self._compile(_with_dots(graph))
 
     def calls(
         self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...], scratch: Scratch
@@ -211,7 +217,7 @@ class Program:
         for time, node in enumerate(steps):
             inputs = tuple(place[child] for child in node.inputs)
             # A ufunc may write over its own input; `where` and reductions may not.
-            reuses_input = node.op != "where" and node.op not in REDUCTIONS
+            reuses_input = node.op not in ("where", "dot", *REDUCTIONS)
             if reuses_input:
                 for child in set(node.inputs):
                     release(child, time)
@@ -293,3 +299,22 @@ class Programs:
 
 def _share_memory(a: Any, out: NDArray) -> bool:
     return isinstance(a, np.ndarray) and np.may_share_memory(a, out)
+
+
+def _with_dots(graph: Graph) -> Graph:
+    """Return the graph with each sum(x * y) along rows, for one row y, as a product by BLAS."""
+    uses = Counter(child for node in graph.nodes for child in node.inputs)
+    uses.update(graph.outputs)
+    new: dict[Node, Node] = {node: node for node in graph.arguments}
+    for node in graph.nodes:
+        inputs = tuple(new[child] for child in node.inputs)
+        if node.op in ("argument", "constant"):
+            new[node] = node
+            continue
+        new[node] = replace(node, inputs=inputs)
+        product = node.inputs[0]
+        if node.op == "sum" and product.op == "multiply" and uses[product] == 1:
+            x, y = sorted(new[product].inputs, key=lambda n: not n.by_row)
+            if x.by_row and x.by_column and y.by_column and not y.by_row:
+                new[node] = replace(node, op="dot", inputs=(x, y))
+    return Graph(graph.arguments, tuple(new[node] for node in graph.outputs))

@@ -76,7 +76,11 @@ def train(**options: Any) -> None:
             batch_size=batch_size,
             validation=validation,
             callbacks=callbacks,
+            precision=options["precision"],
         )
+        if options["verbose"]:
+            for name, value in backend.settings().items():
+                click.echo(f"{name}: {value}", err=True)
         chosen = ("dataset", "label_column", "test_fraction", "seed")
         source = {name: options[name] for name in chosen}
         network.input_format = replace(network.input_format, source=source)
@@ -116,6 +120,7 @@ def _result(
         "device": network.backend.device,
         "device_reason": network.backend.reason,
         "dtype": options["dtype"],
+        "precision": options["precision"],
         "seed": options["seed"],
     }
 

@@ -20,6 +20,7 @@ from gpunet.cli.options import (
 )
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.initializers import INITIALIZERS
+from gpunet.nn.products import PRECISIONS
 from gpunet.optim import OPTIMIZERS
 
 HIDDEN_ACTIVATIONS = [name for name, a in ACTIVATIONS.items() if a.elementwise]
@@ -101,7 +102,11 @@ OPTIONS: list[Callable[..., Any]] = [
     force_option,
     device_options,
     dtype_option("float32"),
+    click.option("--precision", type=Name(list(PRECISIONS)), default="float32", show_default=True,
+                 help="Of the matrix products: float32 as stored; tf32 and split16 are fast on "
+                 "tensor cores, split16 as accurate as float32, for pixels."),
     seed_option,
+    click.option("--verbose", is_flag=True, help="Tell how the device runs the steps."),
     output_options,
 ]
 # fmt: on
