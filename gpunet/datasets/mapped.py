@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from gpunet.errors import FileError
 MAPPED_FROM = 256 << 20
 # What is read at a time where all rows are gone through in order.
 PIECE_BYTES = 16 << 20
+# Seconds for a row from which rows are taken to come from the disk and not from its cache.
+SLOW_ROW = 5e-6
 
 
 class MappedRows:
@@ -42,6 +45,7 @@ class MappedRows:
         self.ndim = file.ndim
         self.size = int(np.prod(self.shape))
         self._bytes = 0 if self._map is None else self._map.size()
+        self._from_disk = True  # until a reading shows that it is in the cache
         flags = file.flags
         # Of any other layout np.take would first copy the whole.
         self._takes = flags.c_contiguous and flags.aligned and self.dtype == file.dtype
@@ -85,10 +89,28 @@ class MappedRows:
         self._check_file()
         chosen = rows if self._rows is None else self._rows[rows]
         with np.errstate(over="ignore"):
-            if not isinstance(chosen, slice) and self._takes:
+            if isinstance(chosen, slice):
+                np.copyto(out, self._file[chosen], "unsafe")
+                return
+            started = time.perf_counter()
+            if self._from_disk:
+                self._ask_for(chosen)
+            if self._takes:
                 np.take(self._file, chosen, 0, out, "clip")
             else:
                 np.copyto(out, self._file[chosen], "unsafe")
+            self._from_disk = time.perf_counter() - started > SLOW_ROW * len(chosen)
+
+    def _ask_for(self, rows: NDArray) -> None:
+        """Have the system fetch these rows all at once; else each would wait for the one before."""
+        if self._map is None or not hasattr(mmap, "MADV_WILLNEED"):
+            return
+        origin = np.frombuffer(self._map, np.uint8).ctypes.data
+        row_bytes = abs(self._file.strides[0])
+        first = self._file.ctypes.data - origin + rows * self._file.strides[0]
+        for start in np.unique(first // mmap.PAGESIZE * mmap.PAGESIZE).tolist():
+            length = min(row_bytes + mmap.PAGESIZE, len(self._map) - start)
+            self._map.madvise(mmap.MADV_WILLNEED, start, length)
 
     def _check_file(self) -> None:
         try:

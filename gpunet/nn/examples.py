@@ -117,7 +117,7 @@ def _finite(array: NDArray, name: str, dtype: str, first: int = 0) -> NDArray:
         where = f"row {first + row}" + (f", column {column[0]}" if column else "")
         raise DataError(
             f"{name} is {array[(row, *column)]} in {where}, which is not a finite {dtype}; remove "
-            f"or replace such values ({np.count_nonzero(~finite)} of the {array.size} looked at)"
+            f"or replace such values ({np.count_nonzero(~finite)} of {array.size})"
         )
     return floats
 

@@ -51,8 +51,6 @@ class Stream:
 
     def begin(self, order: NDArray, chunk: int) -> None:
         """Go through the rows in this order, ``chunk`` at a time, the same at each call."""
-        if self._read_ahead is not None:  # the last time was cut short
-            self._read_ahead.exception()
         if self.window is None:
             self._allocate(chunk)
             self._positions = self._backend.zeros((chunk,), "int64")

@@ -118,6 +118,29 @@ def test_a_view_of_a_file_is_read_from_the_file(on_disk: Save, view) -> None:
     assert (rows.shape, len(rows), rows.ndim) == (view(X).shape, len(view(X)), 2)
 
 
+def test_a_slow_disk_is_asked_for_all_rows_of_a_chunk_first(
+    on_disk: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the layout, the same numbers come; it counts as slow until found quick."""
+    asked = []
+    ask = MappedRows._ask_for
+    monkeypatch.setattr(
+        MappedRows, "_ask_for", lambda self, rows: (asked.append(rows), ask(self, rows))
+    )
+    X = np.arange(5000 * 9, dtype="float32").reshape(5000, 9)
+    chosen, out = np.array([0, 17, 18, 2000, 4999]), np.empty((5, 9), "float32")
+    for view in (lambda x: x, lambda x: x[::-1], lambda x: x[:, ::-1]):
+        for seconds, times in ((1e9, 1), (-1.0, 2)):
+            asked.clear()
+            monkeypatch.setattr(mapped, "SLOW_ROW", seconds)
+            rows = MappedRows(view(on_disk(X)))
+            for _ in range(2):
+                out[:] = -1
+                rows.read(chosen, out)
+                np.testing.assert_array_equal(out, view(X)[chosen])
+            assert len(asked) == times
+
+
 class Watched(StrictDeviceBackend):
     """Notes the size of each array that comes from the host."""
 
@@ -158,7 +181,7 @@ def test_evaluation_uploads_piece_by_piece(on_disk: Save) -> None:
 
 
 def big(on_disk: Save, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    n, columns = 15_000, 200
+    n, columns = 30_000, 200
     X = np.zeros((n, columns), dtype)
     X[::2, 0] = 1
     return on_disk(X), (np.arange(n) % 2 == 0).astype(np.uint8)
