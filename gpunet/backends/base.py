@@ -27,6 +27,7 @@ class Backend(ABC):
         device: "cpu" or "cuda:N".
         reason: Why this device was chosen, for people; "" where there was no choice.
         tensor_cores: Whether products can be computed in TF32 and from 16-bit operands.
+        leaves_zeros_out: Whether a product with fewer columns, of whatever number, is faster.
         captures: Whether ``capture`` makes one launch of many.
         bfloat16: What ``zeros`` takes as the type of arrays of bfloat16 numbers; where there are
             no such arrays, float32 ones hold the same numbers.
@@ -38,6 +39,7 @@ class Backend(ABC):
     reason: str = ""
     tensor_cores: bool = False
     captures: bool = False
+    leaves_zeros_out: bool = False
     bfloat16: str = "float32"
 
     @abstractmethod
@@ -112,10 +114,11 @@ class Backend(ABC):
         additions is fixed.
         """
 
-    def pieces(self, n: int, cost: int) -> list[slice]:
+    def pieces(self, n: int, cost: int, few: bool = False) -> list[slice]:
         """Return the rows 0 to n in the pieces in which this device had best work through them.
 
-        ``cost`` is the number of multiplications in each row. A GPU takes them all at once.
+        ``cost`` is the number of multiplications in each row. ``few`` asks for no more pieces than
+        it takes, since each goes through the whole of something. A GPU takes all rows at once.
         """
         return [slice(0, n)]
 

@@ -49,6 +49,7 @@ class NumpyBackend(Backend):
     xp: Any = np
     name = "numpy"
     device = "cpu"
+    leaves_zeros_out = True
 
     def __init__(self, reason: str = "") -> None:
         self.reason = reason
@@ -155,12 +156,13 @@ class NumpyBackend(Backend):
     def _threads(self, product: int) -> Any:
         return self._one_thread if 0 < product <= SMALL_PRODUCT else ALL_THREADS
 
-    def pieces(self, n: int, cost: int) -> list[slice]:
+    def pieces(self, n: int, cost: int, few: bool = False) -> list[slice]:
         """Cut large work into a multiple of as many pieces as there are threads."""
         threads = self._team.size
         if threads == 1 or n * cost < LARGE_WORK:
             return [slice(0, n)]
-        count = min(n, threads * -(-n * cost // (threads * PIECE)))
+        rounds = 1 if few else -(-n * cost // (threads * PIECE))
+        count = min(n, threads * rounds)
         edges = [n * i // count for i in range(count + 1)]
         return [slice(*edge) for edge in pairwise(edges)]
 

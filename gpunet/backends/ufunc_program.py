@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from gpunet.backends.call import Call
 from gpunet.backends.expression import REDUCTIONS, Formula, Graph, Node, trace
 
-# Elements of a scratch block: 64 kB of float32, so that a few of them fit into a core's L2 cache.
-BLOCK = 16 * 1024
+# Elements of a scratch block: 256 kB of float32. Smaller ones would stay in a nearer cache, but
+# cost more calls, and between the calls threads wait for each other.
+BLOCK = 64 * 1024
 
 UFUNCS = {
     name: getattr(np, name)

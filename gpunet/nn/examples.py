@@ -32,6 +32,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.X)
 
+    @property
+    def mapped(self) -> bool:
+        """Whether X stays in its file."""
+        return isinstance(self.X, MappedRows)
+
 
 def check_examples(
     X: Any, Y: Any, architecture: Architecture, backend: Backend, need_targets: bool = True

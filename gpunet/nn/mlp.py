@@ -129,9 +129,10 @@ class MLP:
         """Return the examples in the pieces in which they are worked through."""
         return self._pieces(ws, ws.n, self.slices.weights)
 
-    def _pieces(self, ws: Workspace, n: int, cost: int) -> list[slice]:
+    def _pieces(self, ws: Workspace, n: int, cost: int, few: bool = False) -> list[slice]:
         # Other products than plain ones share scratch memory, so they take their turns.
-        return self.backend.pieces(n, cost) if type(ws.products) is Products else [slice(0, n)]
+        plain = type(ws.products) is Products
+        return self.backend.pieces(n, cost, few) if plain else [slice(0, n)]
 
     def _pass(
         self, X: Array, Y: Array, logits: Array, ws: Workspace, share: float, training: bool
@@ -186,7 +187,8 @@ class MLP:
             buffers = ws.layers[number - 1]
             fan_in, fan_out = layer.W.shape
             start = self.slices.start[f"W{number}"]
-            for rows in self._pieces(ws, fan_in, fan_out * ws.n):
+            # The product of some of its rows goes through the whole of dZ.
+            for rows in self._pieces(ws, fan_in, fan_out * ws.n, few=True):
                 flat = slice(start + rows.start * fan_out, start + rows.stop * fan_out)
                 matmul = self._matmul(ws, number - 1)
                 work = partial(layer.weight_gradient, A_in, buffers.dZ, rows, matmul)

@@ -17,7 +17,9 @@ class Optimizer(ABC):
     """Base class: one formula over the flat vectors, run as one kernel.
 
     ``moments`` vectors of its own (a velocity, averages) are kept beside theta and changed in the
-    same pass. ``scalar_count`` is how many numbers ``scalars`` returns.
+    same pass. ``scalar_count`` is how many numbers ``scalars`` returns, and
+    ``rests`` says that a parameter whose gradient has always been 0 stays as it is, but for weight
+    decay.
 
     Args:
         learning_rate: A number, or a schedule from gpunet.schedules.
@@ -30,6 +32,7 @@ class Optimizer(ABC):
 
     moments = 0
     scalar_count = 1
+    rests = False
 
     def __init__(
         self,

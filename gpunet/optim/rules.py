@@ -19,6 +19,8 @@ class SGD(Optimizer):
     Nesterov:                               theta <- theta + momentum v - learning_rate grad
     """
 
+    rests = True
+
     def __init__(
         self,
         learning_rate: float | Schedule = 0.1,
@@ -54,6 +56,7 @@ class Adam(Optimizer):
 
     moments = 2
     scalar_count = 3
+    rests = True
 
     def __init__(
         self,
@@ -118,6 +121,7 @@ class RMSProp(Optimizer):
     """
 
     moments = 1
+    rests = True
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 
 from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError, DivergedError
+from gpunet.nn.compact import compact
 from gpunet.nn.feed import Feed
 from gpunet.nn.network import InputFormat, Network, format_of
 from gpunet.nn.products import products
@@ -134,10 +135,10 @@ class Training:
         precision: str = "float32",
     ) -> None:
         self.network, self.backend = network, network.backend
-        feed = Feed(self.backend, network.check(X, Y))
-        n = feed.n
+        examples = network.check(X, Y)
+        n = len(examples)
         batch_size = _checked_batch_size(batch_size, n)
-        if feed.streams and batch_size == n:
+        if examples.mapped and batch_size == n:
             raise ArgumentError(
                 f"a batch of all {n} examples would hold the whole memory-mapped X in memory; give "
                 "a batch size such as 128, or pass np.array(X) if there is room for it"
@@ -151,6 +152,16 @@ class Training:
         self.validation = _validation_feed(network, validation)
         seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
         self.callbacks = _checked_callbacks(callbacks)
+        watched = any(type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks)
+        # Steps that nobody looks at may be one launch, if the device has such a thing; elsewhere
+        # Ctrl-C need not wait for them all.
+        self._step_by_step = watched or not self.backend.captures
+        rests = self.optimizer.rests and not self.optimizer.weight_decay
+        self._compact = compact(network.mlp, examples, seed) if rests and not watched else None
+        mlp = network.mlp
+        if self._compact is not None:
+            mlp, examples = self._compact.mlp, self._compact.examples
+        feed = Feed(self.backend, examples)
         how = products(
             *(self.backend, precision, network.architecture.dtype), *(feed.scale, feed.integers)
         )
@@ -161,7 +172,7 @@ class Training:
         self.epochs_unread = 1 if at_once else max(1, MOST_EPOCHS_UNREAD // chunks)
         shuffles = seed if shuffle and batch_size < n else None
         self.epochs = Epochs(
-            *(network.mlp, feed, self.optimizer, batch_size, shuffles, how, self.epochs_unread)
+            *(mlp, feed, self.optimizer, batch_size, shuffles, how, self.epochs_unread)
         )
         self.steps_per_epoch = self.epochs.steps
         self.run_info = Run(network, History(), epochs, self.steps_per_epoch, n)
@@ -201,6 +212,7 @@ class Training:
                 if self.history.stopped:
                     break
             self._read()
+        self._share()
         # The last losses were measured before the last updates.
         if not np.isfinite(self.backend.to_numpy(self.network.mlp.theta)).all():
             raise self._diverged("a parameter is no longer finite after the last step")
@@ -214,16 +226,11 @@ class Training:
                 callback.on_batch_end(epoch + 1, step + 1)
             return not (interrupt.requested or self.history.stopped)
 
-        # Steps that nobody looks at may be one launch, if the device has such a thing; elsewhere
-        # Ctrl-C need not wait for them all.
-        watched = not self.backend.captures or any(
-            type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks
-        )
         self.epochs.begin(epoch)
         first_row, done = sum(rows for rows, _ in self.unread), 0
         for chunk in range(len(self.epochs.chunks)):
             row = first_row + chunk
-            done += self.epochs.train(chunk, after_step if watched else None, row)
+            done += self.epochs.train(chunk, after_step if self._step_by_step else None, row)
             if interrupt.requested or self.history.stopped:
                 break
         self.history.steps += -(-done // self.epochs.batch_size)
@@ -235,13 +242,24 @@ class Training:
             return
         totals = self.backend.to_numpy(self.epochs.totals)
         unread, self.unread = self.unread, []
+        looked_at = bool(self.callbacks) or self.validation is not None
+        if looked_at:
+            self._share()
         start = 0
         for rows, examples in unread:
             loss, correct = totals[start : start + rows].sum(axis=0, dtype=float)
             self._finish_epoch(self.network.scores(loss, correct, examples))
             start += rows
+        if looked_at and self._compact is not None:
+            self._compact.load()  # a callback may have changed the network
+
+    def _share(self) -> None:
+        """Let the network have the parameters learnt so far."""
+        if self._compact is not None:
+            self._compact.store()
 
     def _diverged(self, what: str) -> DivergedError:
+        self._share()
         error = DivergedError(f"{what}; lower the learning rate or clip the gradient's norm")
         error.history = self.history
         return error

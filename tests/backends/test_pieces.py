@@ -36,7 +36,7 @@ class InPieces(NumpyBackend):
         super().__init__()
         self._team = Team(3)
 
-    def pieces(self, n: int, cost: int) -> list[slice]:
+    def pieces(self, n: int, cost: int, few: bool = False) -> list[slice]:
         edges = [n * i // 5 for i in range(6)]
         return [slice(a, b) for a, b in pairwise(edges) if a < b]
 
@@ -94,6 +94,7 @@ def test_large_work_is_cut_and_small_work_is_not() -> None:
         assert len(pieces) % 4 == 0
         assert [i for piece in pieces for i in range(piece.start, piece.stop)] == list(range(n))
         assert max((p.stop - p.start) * 154_000 for p in pieces) <= numpy_backend.PIECE + 154_000
+    assert len(backend.pieces(11_272, 154_000, few=True)) == 4
     backend._team = Team(1)
     assert backend.pieces(11_272, 154_000) == [slice(0, 11_272)]
 
