@@ -16,9 +16,9 @@ from typing import Any
 # 784x196, where a second thread begins to save more than a tenth of a millisecond.
 SMALL_PRODUCT = 8_000_000
 # Multiplications from which work is better cut into pieces for threads of our own, which also share
-# out what lies between the products. Below some 1,000 rows of 784x196, waking them (0.1 ms) and
+# out what lies between the products. Below some 1,500 rows of 784x196, waking them (0.1 ms) and
 # Python's lock, which they all need between two calls, cost more than that saves.
-LARGE_WORK = 120_000_000
+LARGE_WORK = 200_000_000
 ALL_THREADS = nullcontext()
 
 
