@@ -28,7 +28,7 @@ BATCHES = (32, 128, 512, 1024, None)
 TARGET = 0.98
 
 
-def measure(device: str, data_dir: str | None) -> dict[str, Any]:
+def measure(device: str, data_dir: str | None, networks: list[str]) -> dict[str, Any]:
     """Run all parts; libraries that are not installed are listed with their remedy."""
     from gpunet.backends import get_backend
 
@@ -37,7 +37,7 @@ def measure(device: str, data_dir: str | None) -> dict[str, Any]:
         filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
     )
     everything = Settings(
-        tuple(map(parse_network, NETWORKS)),
+        tuple(map(parse_network, networks)),
         BATCHES,
         tuple(PEERS),
         data_dir=data_dir,
@@ -49,15 +49,25 @@ def measure(device: str, data_dir: str | None) -> dict[str, Any]:
 
 @click.command()
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--network", "networks", multiple=True, default=NETWORKS, show_default=True, help="Only these."
+)
 @click.option("--data-dir", type=click.Path(exists=True), help="Folder with MNIST's ten digits.")
 @click.option("--from", "source", type=click.Path(exists=True), help="Only make tables of this.")
 @click.option("--json", "json_path", default="bench.json", show_default=True, type=click.Path())
 @click.option("--markdown", "page", default="bench.md", show_default=True, type=click.Path())
 @click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
-def main(device: str, data_dir: str | None, source: str | None, json_path: str, page: str) -> None:
+def main(
+    device: str,
+    networks: tuple[str, ...],
+    data_dir: str | None,
+    source: str | None,
+    json_path: str,
+    page: str,
+) -> None:
     """Compare gpunet with all other libraries, and write the figures down."""
     if source is None:
-        report = measure(device, data_dir)
+        report = measure(device, data_dir, list(networks))
         write_atomically(json_path, json.dumps(report, indent=1, allow_nan=False) + "\n")
     else:
         report = json.loads(Path(source).read_text(encoding="utf-8"))
