@@ -2,8 +2,8 @@
 
 python scripts/gpu_check.py                  writes gpu-report.json and docs/gpu.md
 
-It runs `gpunet doctor`, the tests marked gpu, `gpunet verify` and a timing of training steps on
-the GPU and on the CPU, and writes what came of them, with device, driver, versions and commit.
+It runs `gpunet doctor`, the tests marked gpu, `gpunet verify` and `gpunet bench`, and writes what
+came of them, with device, driver, versions and commit.
 Exit status 1 if no GPU is usable or anything failed.
 """
 
@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import click
@@ -22,9 +21,9 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-MINUTES = {"doctor": 1, "tests": 4, "verify": 1, "timing": 1}
-BATCHES = (32, 128, 512, 1024, None)
-ROUNDS, SECONDS_A_ROUND = 5, 0.5
+MINUTES = {"doctor": 0.5, "tests": 3.5, "verify": 1, "bench": 3}
+BATCHES = "128,full"
+PEERS = "gpunet,gpunet-tf32,gpunet-split16,torch,torch-graph,jax"
 
 
 def run_module(part: str, *arguments: str) -> tuple[int, str, str]:
@@ -65,31 +64,12 @@ def tests() -> dict[str, Any]:
     return {"status": status, "summary": lines[-1] if lines else "", "tail": lines[-40:]}
 
 
-def timing(device: str) -> list[dict[str, Any]]:
-    """Time steps of 784-196-1 on the GPU and on the CPU in turn; medians of rounds."""
-    import gpunet
-
-    train, _ = gpunet.datasets.load("mnist58")
-    rows = []
-    for batch in BATCHES:
-        seconds: dict[str, list[float]] = {device: [], "cpu": []}
-        for _ in range(ROUNDS):
-            for where, rounds in seconds.items():
-                net = gpunet.Network([784, 196, 1], device=where)
-                options: dict[str, Any] = {"batch_size": batch}
-                gpunet.fit(net, train, epochs=1, **options)  # compiles, allocates
-                epochs, started = 0, time.perf_counter()
-                steps, spent = 0, 0.0
-                while time.perf_counter() - started < SECONDS_A_ROUND:
-                    epochs = max(1, 2 * epochs)
-                    history = gpunet.fit(net, train, epochs=epochs, **options)
-                    steps, spent = steps + history.steps, spent + history.seconds
-                rounds.append(spent / steps)
-        rows.append({
-            "batch": batch or len(train),
-            **{f"{where}_us": 1e6 * median(rounds) for where, rounds in seconds.items()},
-        })  # fmt: skip
-    return rows
+def bench(device: str, batches: str = BATCHES) -> dict[str, Any]:
+    """Time steps in each precision beside the other libraries that are installed."""
+    return json_part(
+        *("bench", "bench", "--device", device, "--batch", batches),
+        *("--peers", PEERS, "--rounds", "5", "--seconds", "0.2"),
+    )
 
 
 def commit() -> str:
@@ -124,15 +104,20 @@ def page(report: dict[str, Any]) -> str:
         f"| `gpunet verify` | {'passed' if verify.get('passed') else 'FAILED'}, "
         f"{len(verify.get('findings', []))} checks |",
         "",
-        "Time of a training step of 784-196-1, float32, median of rounds in turn:",
+        "Training steps of 784-196-1 in turn, medians; *products* are the matrix products alone:",
         "",
-        "| batch | GPU, us | CPU, us |",
-        "|---|---|---|",
+        "| batch | library | us a step | time by gpunet's |",
+        "|---|---|---|---|",
     ]
-    gpu = f"{report['device']}_us"
-    lines += [
-        f"| {row['batch']} | {row[gpu]:.0f} | {row['cpu_us']:.0f} |" for row in report["timing"]
-    ]
+    for workload in report["bench"].get("workloads", []):
+        for row in workload["rows"]:
+            if row["ms"] is None:
+                said = f"{row['status']}: {row['message']} | |"
+            else:
+                said = f"{1e3 * row['ms']['median']:.1f} | {row['ratio']['median']:.2f} |"
+            lines.append(f"| {workload['batch']} | {row['peer']} | {said}")
+    if "workloads" not in report["bench"]:
+        lines.append(f"| | | {report['bench'].get('message', '')} | |")
     return "\n".join(lines) + "\n"
 
 
@@ -158,7 +143,7 @@ def main(device: str, out: str, docs: bool) -> None:
         click.echo(f"tests: {report['tests']['summary']}")
         report["verify"] = json_part("verify", "verify", "--device", device)
         click.echo(f"verify: {'passed' if report['verify'].get('passed') else 'FAILED'}")
-        report["timing"] = timing(device)
+        report["bench"] = bench(device)
     report["seconds"] = time.perf_counter() - started
     report["passed"] = (
         usable and report["tests"]["status"] == 0 and report["verify"].get("passed") is True

@@ -22,9 +22,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "SECONDS_A_ROUND", 0.01)
-    monkeypatch.setattr(module, "ROUNDS", 2)
-    monkeypatch.setattr(module, "BATCHES", (512, None))
     return module
 
 
@@ -42,13 +39,16 @@ def test_without_a_gpu_it_fails_and_reports_why(tmp_path: Path) -> None:
     assert report["passed"] is False
     assert report["doctor"]["usable"] is False
     assert report["commit"]
-    assert "timing" not in report
+    assert "bench" not in report
 
 
 def test_the_page_shows_what_the_parts_report(script: ModuleType) -> None:
     # The parts in their own words, but with the CPU in the GPU's place.
     doctor = script.json_part("doctor", "doctor")
     verify = {"passed": True, "findings": [1, 2, 3]}
+    measured = {"peer": "gpunet", "ms": {"median": 0.21}, "ratio": {"median": 1.0}}
+    missing = {"peer": "jax", "ms": None, "status": "not installed", "message": "pip install jax"}
+    bench = {"workloads": [{"batch": 128, "rows": [measured, missing]}]}
     report = {
         "device": "cpu",
         "date": "2026-01-01",
@@ -57,14 +57,14 @@ def test_the_page_shows_what_the_parts_report(script: ModuleType) -> None:
         "doctor": doctor,
         "tests": {"status": 0, "summary": "5 passed"},
         "verify": verify,
-        "timing": script.timing("cpu"),
+        "bench": bench,
     }
     page = script.page(report)
     assert "commit abc" in page
     assert doctor["verdict"] in page
     assert "passed, 3 checks" in page
-    assert "| 512 |" in page
-    assert "| 11272 |" in page
+    assert "| 128 | gpunet | 210.0 | 1.00 |" in page
+    assert "| 128 | jax | not installed: pip install jax | |" in page
 
 
 def test_a_part_that_prints_no_json_is_reported(script: ModuleType) -> None:
@@ -76,5 +76,5 @@ def test_a_part_that_prints_no_json_is_reported(script: ModuleType) -> None:
 def test_a_part_past_its_time_is_reported(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(script.MINUTES, "timing", 0.001)
-    assert script.run_module("timing", "gpunet", "reproduce", "moons")[0] == 124
+    monkeypatch.setitem(script.MINUTES, "bench", 0.001)
+    assert script.run_module("bench", "gpunet", "reproduce", "moons")[0] == 124

@@ -33,7 +33,8 @@ class Products:
         try:
             self._handle = Handle(load((cupy.cuda.runtime.runtimeGetVersion() // 1000,)))
             self._workspace = cupy.empty(WORKSPACE_BYTES, "uint8")
-        except DeviceError as error:
+        except GpunetError as error:
+            self._handle = None
             self.reason = str(error)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from gpunet.bench.job import Job
 from gpunet.bench.process import Worker, WorkerError
-from gpunet.bench.reference import TOLERANCE, disagreement, reference_losses
+from gpunet.bench.reference import disagreement, reference_losses
 from gpunet.bench.registry import ENTRIES, OWN, PRODUCTS
 from gpunet.bench.statistics import ratios, spread
 
@@ -135,7 +135,7 @@ class Comparison:
                 continue
             row = self.rows[name]
             row.disagreement = disagreement(found["losses"], expected)
-            if not row.disagreement <= TOLERANCE:
+            if not row.disagreement <= ENTRIES[name].tolerance:
                 row.status = WRONG
                 row.message = (
                     f"its losses {_listed(found['losses'])} are not the reference's "

@@ -9,8 +9,11 @@ from importlib.util import find_spec
 
 from gpunet.bench.job import Job
 from gpunet.bench.peers.base import Peer
+from gpunet.bench.reference import TOLERANCE
 
 CPU, GPU = "cpu", "cuda"
+# TF32 rounds each operand by 2^-12 at most; the errors of the products, some 1e-4, mostly cancel.
+TF32_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Entry:
         package: The same, as pip and ``importlib.metadata`` name it.
         devices: Where it can run: on "cpu", "cuda" or both.
         limits: Says why it cannot do a job; "" if it can.
+        tolerance: How far its losses may be off, relatively.
     """
 
     home: str
@@ -31,6 +35,7 @@ class Entry:
     package: str
     devices: tuple[str, ...] = (CPU, GPU)
     limits: Callable[[Job], str] = lambda job: ""
+    tolerance: float = TOLERANCE
 
     @property
     def installed(self) -> bool:
@@ -74,6 +79,10 @@ def tutorial_limits(job: Job) -> str:
 
 PEERS = {
     "gpunet": Entry("gpunet", "Gpunet", "gpunet", "gpunet"),
+    "gpunet-tf32": Entry(
+        *("gpunet", "GpunetTF32", "gpunet", "gpunet", (GPU,)), tolerance=TF32_TOLERANCE
+    ),
+    "gpunet-split16": Entry("gpunet", "GpunetSplit16", "gpunet", "gpunet", (GPU,)),
     "torch": Entry("torch", "Torch", "torch", "torch"),
     "torch-compile": Entry("torch_compile", "TorchCompile", "torch", "torch"),
     "torch-graph": Entry("torch_graph", "TorchGraph", "torch", "torch", (GPU,)),

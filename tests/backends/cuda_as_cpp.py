@@ -77,10 +77,10 @@ static void launch(int blocks, int threads, Kernel kernel, Arguments... argument
     }
 }
 """
-# As on the GPU: no fused multiply-adds. With -O1 g++ keeps to IEEE 754. A kernel that does not use
+# As on the GPU: no fused multiply-adds. With -O0 g++ keeps to IEEE 754. A kernel that does not use
 # all that the preamble offers is no mistake.
 OPTIONS = (
-    *("-std=c++20", "-O1", "-ffp-contract=off", "-Wall", "-Werror", "-Wno-unused-function"),
+    *("-std=c++20", "-O0", "-ffp-contract=off", "-Wall", "-Werror", "-Wno-unused-function"),
     *("-shared", "-fPIC", "-pthread"),
 )
 # Few threads, so that each has several elements or rows to step through.

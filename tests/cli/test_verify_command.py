@@ -180,11 +180,14 @@ def test_without_a_gpu_cuda_is_an_error_and_auto_a_remark(
     assert auto.json["remark"] == f"no GPU was tested: {reason}"
 
 
-def test_a_gpu_is_verified_beside_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In both precisions; the CPU's findings say whether the formulas or the GPU are wrong."""
+@pytest.mark.parametrize("cores", [False, True])
+def test_a_gpu_is_verified_beside_the_cpu(monkeypatch: pytest.MonkeyPatch, cores: bool) -> None:
+    """In both precisions, and in those of tensor cores if it has them; the CPU's findings say whether the formulas or the GPU are wrong."""
     without, _ = command.choose_subjects("cpu")
 
     class Gpu:
+        tensor_cores = cores
+
         def describe(self) -> str:
             return "the GPU"
 
@@ -195,6 +198,6 @@ def test_a_gpu_is_verified_beside_the_cpu(monkeypatch: pytest.MonkeyPatch) -> No
         lambda name="", **xp: gpu if name == "cuda" else get_backend(name or "auto", **xp),
     )
     subjects, remark = command.choose_subjects("auto")
-    assert len(subjects) == len(without) + 2
-    assert subjects[-2:] == [(gpu, PRECISIONS["float32"]), (gpu, PRECISIONS["float64"])]
+    names = ["float32", "float64", *(["tf32", "split16"] if cores else [])]
+    assert subjects[len(without) :] == [(gpu, PRECISIONS[name]) for name in names]
     assert remark == "testing the GPU"

@@ -74,7 +74,7 @@ def examples(seed: int, features: int, outputs: int) -> datasets.Dataset:
     return datasets.Dataset(X, y, scale, names)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(
     network=networks(), optimizer=optimizers(), batch=st.integers(1, 8), steps=st.integers(1, 2),
     seed=st.integers(0, 1000),

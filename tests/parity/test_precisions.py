@@ -95,7 +95,7 @@ def test_the_whole_run_in_each_precision(backend: Backend, train: Dataset) -> No
 
 def test_what_cannot_be_is_said(train: Dataset) -> None:
     network = gpunet.Network([784, 3, 1], device="cpu")
-    with pytest.raises(ArgumentError, match="unknown precision 'tf23' .did you mean 'tf32'"):
+    with pytest.raises(ArgumentError, match=r"unknown precision 'tf23' .did you mean 'tf32'"):
         gpunet.fit(network, train, precision="tf23")
     with pytest.raises(ArgumentError, match="needs inputs of uint8"):
         gpunet.fit(network, *train.arrays("float32"), precision="split16")

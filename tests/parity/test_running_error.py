@@ -118,8 +118,12 @@ def test_a_device_stays_within_the_bound(name: str, dtype: str, seed: int) -> No
         for found in (formula(NUMPY, *held), formula(NUMPY, *(x.astype(LONG) for x in held))):
             off = np.abs(np.asarray(found, LONG) - bound.value)
             # The reference's and the bound's own float64 roundings: u has room for them, but
-            # what only selects a number adds no u.
-            own = 2.0**-51 * (np.abs(bound.value) + bound.error) if name in SELECT else 0.0
+            # what only selects a number adds no u, and where inputs are off by more than they
+            # are large, as some here, the bound is mostly the error passed on, in which it made
+            # two or three roundings itself.
+            own = 2.0**-51 * (np.abs(bound.value) if name in SELECT else 0.0) + bound.error * (
+                2.0**-51 if name in SELECT else 2.0**-52
+            )
             outside = ~(off <= bound.error + own) & np.isfinite(bound.error)
             assert not outside.any(), (found[outside], bound.value[outside], bound.error[outside])
     assert bound.error.shape == bound.value.shape

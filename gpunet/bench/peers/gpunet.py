@@ -17,6 +17,8 @@ from gpunet.training import Training
 class Gpunet(Peer):
     """Network and Training, as gpunet.fit uses them."""
 
+    precision = "float32"
+
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         output, loss = (
@@ -41,6 +43,7 @@ class Gpunet(Peer):
             epochs=10**6,
             batch_size=job.batch,
             seed=job.seed,
+            precision=self.precision,
         )
 
     def train(self, epochs: int) -> list[float]:
@@ -67,3 +70,15 @@ class Gpunet(Peer):
         if not hasattr(xp, "get_default_memory_pool"):
             return None
         return float(xp.get_default_memory_pool().total_bytes()) / 1e6
+
+
+class GpunetTF32(Gpunet):
+    """With tensor cores, operands rounded to 11 bits."""
+
+    precision = "tf32"
+
+
+class GpunetSplit16(Gpunet):
+    """With tensor cores, each pixel's partner split into three 16-bit numbers."""
+
+    precision = "split16"

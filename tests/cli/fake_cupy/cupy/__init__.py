@@ -60,11 +60,26 @@ class Device:
     def __init__(self, number: int) -> None:
         self.id = number
 
+    compute_capability = "90"
+
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *error: object) -> None:
         pass
+
+
+class Stream:
+    ptr = 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        reach("synchronise")
 
 
 class RawKernel:
@@ -103,8 +118,9 @@ cuda = SimpleNamespace(
     runtime=runtime,
     nvrtc=SimpleNamespace(getVersion=_answer("nvrtc", (12, 9))),
     Device=Device,
-    get_current_stream=lambda: SimpleNamespace(synchronize=_answer("synchronise", None)),
+    Stream=Stream,
 )
+uint16 = np.uint16
 
 
 def ones(*arguments):
