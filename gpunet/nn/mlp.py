@@ -127,7 +127,9 @@ class MLP:
 
     def pieces(self, ws: Workspace) -> list[slice]:
         """Return the examples in the pieces in which they are worked through."""
-        return self._pieces(ws, ws.n, self.slices.weights)
+        # An epoch's last batch is cut as the others are: a BLAS whose threads take turns with ours
+        # makes both slow.
+        return self._pieces(ws, ws.n, self.slices.weights * ws.capacity // ws.n)
 
     def _pieces(self, ws: Workspace, n: int, cost: int, few: bool = False) -> list[slice]:
         # Other products than plain ones share scratch memory, so they take their turns.
@@ -188,7 +190,7 @@ class MLP:
             fan_in, fan_out = layer.W.shape
             start = self.slices.start[f"W{number}"]
             # The product of some of its rows goes through the whole of dZ.
-            for rows in self._pieces(ws, fan_in, fan_out * ws.n, few=True):
+            for rows in self._pieces(ws, fan_in, fan_out * ws.capacity, few=True):
                 flat = slice(start + rows.start * fan_out, start + rows.stop * fan_out)
                 matmul = self._matmul(ws, number - 1)
                 work = partial(layer.weight_gradient, A_in, buffers.dZ, rows, matmul)

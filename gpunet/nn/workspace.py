@@ -54,7 +54,8 @@ class Workspace:
     """Buffers for n examples: the batch X (n, features) and Y (n, outputs), and each layer's.
 
     ``logits`` (n, outputs) is the last layer's Z with its biases. ``products`` says how precisely
-    matrices are multiplied; if they take raw inputs, X holds those.
+    matrices are multiplied; if they take raw inputs, X holds those. ``capacity`` is how many
+    examples there is room for in the workspace that this is a part of.
     """
 
     n: int
@@ -63,6 +64,7 @@ class Workspace:
     layers: list[LayerBuffers]
     logits: Array
     products: Products
+    capacity: int
 
     def first(self, n: int) -> Workspace:
         """Return the same memory for n examples or fewer (the last batch of an epoch)."""
@@ -86,6 +88,7 @@ class Workspace:
             *(self.X[rows, :], self.Y[rows, :], layers),
             self.logits[rows, :],
             self.products,
+            self.capacity,
         )
 
 
@@ -117,6 +120,7 @@ def allocate(
         layers,
         zeros(sizes[-1]),
         products,
+        n,
     )
 
 

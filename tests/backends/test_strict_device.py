@@ -175,5 +175,5 @@ def test_a_graph_refuses_what_it_cannot_hold(device: StrictDeviceBackend) -> Non
     x = device.array(np.ones(3), "float32")
     replay = device.capture(lambda: device.to_numpy(x))
     replay()
-    with pytest.raises(StrictDeviceError, match="in a CUDA graph: {'read-back': 1}"):
+    with pytest.raises(StrictDeviceError, match=r"in a CUDA graph: .'read-back': 1"):
         replay()

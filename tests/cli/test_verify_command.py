@@ -182,7 +182,10 @@ def test_without_a_gpu_cuda_is_an_error_and_auto_a_remark(
 
 @pytest.mark.parametrize("cores", [False, True])
 def test_a_gpu_is_verified_beside_the_cpu(monkeypatch: pytest.MonkeyPatch, cores: bool) -> None:
-    """In both precisions, and in those of tensor cores if it has them; the CPU's findings say whether the formulas or the GPU are wrong."""
+    """In both precisions, and in those of tensor cores if it has them.
+
+    The CPU's findings say whether the formulas or the GPU are wrong.
+    """
     without, _ = command.choose_subjects("cpu")
 
     class Gpu:
