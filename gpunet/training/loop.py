@@ -18,7 +18,8 @@ from gpunet.nn.products import products
 from gpunet.optim import SGD, Optimizer
 from gpunet.random import LARGEST_SEED
 from gpunet.ranges import whole
-from gpunet.training.callbacks import Callback, FunctionCallback, Run
+from gpunet.training.arguments import checked_batch_size, checked_callbacks, validation_feed
+from gpunet.training.callbacks import Callback, Run
 from gpunet.training.epochs import Epochs, chunks_of
 from gpunet.training.history import History
 from gpunet.training.interrupt import INTERRUPTED, Interrupt
@@ -80,42 +81,6 @@ def fit(
     ).run()
 
 
-def _checked_batch_size(batch_size: int | None, n: int) -> int:
-    if batch_size is None:
-        return n
-    try:
-        return whole("batch size", batch_size, 1, n)
-    except ArgumentError as error:
-        raise ArgumentError(
-            f"batch size must be from 1 to the number of examples, {n} (None for all at once); "
-            f"got {batch_size!r}"
-        ) from error
-
-
-def _checked_callbacks(callbacks: Any) -> list[Callback]:
-    checked: list[Callback] = []
-    for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
-        if isinstance(callback, Callback):
-            checked.append(callback)
-        elif callable(callback) and not isinstance(callback, type):
-            checked.append(FunctionCallback(callback))
-        else:
-            raise ArgumentError(
-                "callbacks must be a list of gpunet.Callback objects or functions (epoch, logs); "
-                f"got {callback!r}"
-            )
-    return checked
-
-
-def _validation_feed(network: Network, validation: Any) -> Feed | None:
-    if validation is None:
-        return None
-    pair = (validation, None) if isinstance(validation, Dataset) else validation
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise ArgumentError("validation must be a data set or a pair (X, Y)")
-    return Feed(network.backend, network.check(*pair))
-
-
 class Training:
     """One call of ``fit``, with its arguments; or, with ``advance``, training by parts."""
 
@@ -137,7 +102,7 @@ class Training:
         self.network, self.backend = network, network.backend
         examples = network.check(X, Y)
         n = len(examples)
-        batch_size = _checked_batch_size(batch_size, n)
+        batch_size = checked_batch_size(batch_size, n)
         if examples.mapped and batch_size == n:
             raise ArgumentError(
                 f"a batch of all {n} examples would hold the whole memory-mapped X in memory; give "
@@ -149,15 +114,16 @@ class Training:
                 f"optimizer must be an optimizer object such as gpunet.Adam(); got {optimizer!r}"
             )
         epochs = whole("epochs", epochs)
-        self.validation = _validation_feed(network, validation)
+        self.validation = validation_feed(network, validation)
         seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
-        self.callbacks = _checked_callbacks(callbacks)
+        self.callbacks = checked_callbacks(callbacks)
         watched = any(type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks)
         # Steps that nobody looks at may be one launch, if the device has such a thing; elsewhere
         # Ctrl-C need not wait for them all.
         self._step_by_step = watched or not self.backend.captures
         rests = self.optimizer.rests and not self.optimizer.weight_decay
         self._compact = compact(network.mlp, examples, seed) if rests and not watched else None
+        self._learns_apart = True  # whether the smaller network is ahead of the whole one
         mlp = network.mlp
         if self._compact is not None:
             mlp, examples = self._compact.mlp, self._compact.examples
@@ -199,23 +165,28 @@ class Training:
         Raises:
             DivergedError: The loss or a parameter is no longer finite.
         """
-        last_read = time.perf_counter()
-        with Interrupt() as interrupt, self.epochs.feed.reading():
-            for _ in range(epochs):
-                self._epoch(interrupt)
-                due = time.perf_counter() - last_read > SECONDS_BETWEEN_READS
-                if due or len(self.unread) == self.epochs_unread:
-                    self._read()
-                    last_read = time.perf_counter()
-                if interrupt.requested:
-                    self.run_info.stop(INTERRUPTED)
-                if self.history.stopped:
-                    break
-            self._read()
-        self._share()
+        try:
+            with Interrupt() as interrupt, self.epochs.feed.reading():
+                self._advance(epochs, interrupt)
+        finally:
+            self._share()
         # The last losses were measured before the last updates.
         if not np.isfinite(self.backend.to_numpy(self.network.mlp.theta)).all():
             raise self._diverged("a parameter is no longer finite after the last step")
+
+    def _advance(self, epochs: int, interrupt: Interrupt) -> None:
+        last_read = time.perf_counter()
+        for _ in range(epochs):
+            self._epoch(interrupt)
+            due = time.perf_counter() - last_read > SECONDS_BETWEEN_READS
+            if due or len(self.unread) == self.epochs_unread:
+                self._read()
+                last_read = time.perf_counter()
+            if interrupt.requested:
+                self.run_info.stop(INTERRUPTED)
+            if self.history.stopped:
+                break
+        self._read()
 
     def _epoch(self, interrupt: Interrupt) -> None:
         """Go through the examples once, or until interrupted."""
@@ -245,21 +216,22 @@ class Training:
         looked_at = bool(self.callbacks) or self.validation is not None
         if looked_at:
             self._share()
+            self._learns_apart = False  # a callback may change the network
         start = 0
         for rows, examples in unread:
             loss, correct = totals[start : start + rows].sum(axis=0, dtype=float)
             self._finish_epoch(self.network.scores(loss, correct, examples))
             start += rows
         if looked_at and self._compact is not None:
-            self._compact.load()  # a callback may have changed the network
+            self._compact.load()
+            self._learns_apart = True
 
     def _share(self) -> None:
         """Let the network have the parameters learnt so far."""
-        if self._compact is not None:
+        if self._compact is not None and self._learns_apart:
             self._compact.store()
 
     def _diverged(self, what: str) -> DivergedError:
-        self._share()
         error = DivergedError(f"{what}; lower the learning rate or clip the gradient's norm")
         error.history = self.history
         return error

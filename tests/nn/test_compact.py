@@ -122,3 +122,17 @@ def test_other_inputs_are_left_as_they_are(data: tuple[np.ndarray, np.ndarray]) 
     for other in (X.astype("float64"), X + 1, np.zeros_like(X)):
         training = Training(network(NumpyBackend()), other, y, batch_size=16)
         assert training.epochs.mlp.architecture.sizes[0] == 12
+
+
+def test_a_callback_that_fails_leaves_the_network_as_it_last_saw_it(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
+    net = network(NumpyBackend())
+
+    def fail(epoch: int, logs: dict[str, float]) -> None:
+        net.load_parameters({name: 0 * W + 7 for name, W in net.parameters.items()})
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        gpunet.fit(net, *data, epochs=3, callbacks=[fail])
+    assert (net.parameters["W1"] == 7).all()

@@ -1,0 +1,52 @@
+"""What ``fit`` is given, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gpunet.datasets.dataset import Dataset
+from gpunet.errors import ArgumentError
+from gpunet.nn.feed import Feed
+from gpunet.nn.network import Network
+from gpunet.ranges import whole
+from gpunet.training.callbacks import Callback, FunctionCallback
+
+
+def checked_batch_size(batch_size: int | None, n: int) -> int:
+    """Return the size of a batch, n for None; ArgumentError if there are not so many examples."""
+    if batch_size is None:
+        return n
+    try:
+        return whole("batch size", batch_size, 1, n)
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"batch size must be from 1 to the number of examples, {n} (None for all at once); "
+            f"got {batch_size!r}"
+        ) from error
+
+
+def checked_callbacks(callbacks: Any) -> list[Callback]:
+    """Return the callbacks, functions made into objects; ArgumentError for anything else."""
+    checked: list[Callback] = []
+    for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
+        if isinstance(callback, Callback):
+            checked.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            checked.append(FunctionCallback(callback))
+        else:
+            raise ArgumentError(
+                "callbacks must be a list of gpunet.Callback objects or functions (epoch, logs); "
+                f"got {callback!r}"
+            )
+    return checked
+
+
+def validation_feed(network: Network, validation: Any) -> Feed | None:
+    """Return the validation data on the device, or None."""
+    if validation is None:
+        return None
+    pair = (validation, None) if isinstance(validation, Dataset) else validation
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ArgumentError("validation must be a data set or a pair (X, Y)")
+    return Feed(network.backend, network.check(*pair))
