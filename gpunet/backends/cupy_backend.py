@@ -26,7 +26,6 @@ from gpunet.backends.cuda_source import (
 )
 from gpunet.backends.cupy_products import Products
 from gpunet.backends.expression import Formula, trace
-from gpunet.errors import GpunetError
 
 THREADS, WARP = 256, 32
 # Enough blocks to fill any GPU; the kernels step through what is left.
@@ -54,6 +53,8 @@ class CupyBackend(Backend):
             self._products = Products(self._stream)
             ampere = int(self._device.compute_capability) >= 80
         self.tensor_cores = ampere and self._products.planned
+        if not self.tensor_cores:
+            self.bfloat16 = "float32"
         self._ones: dict[Any, Array] = {}
         self._gathers: dict[tuple[str, str], Any] = {}
         self._graphs_fail = self._products.reason  # why nothing is captured; "" where it can be
@@ -125,11 +126,13 @@ class CupyBackend(Backend):
             if axis == 1:
                 cupy.sum(x, axis=1, out=out)
                 return
-            ones = self._ones.get(x.dtype)
-            if ones is None or ones.size < len(x):
-                ones = self._ones[x.dtype] = cupy.ones(len(x), x.dtype)
+            # One array for each length, kept for good: a graph may be reading it.
+            key = (x.dtype.char, len(x))
+            ones = self._ones.get(key)
+            if ones is None:
+                ones = self._ones[key] = cupy.ones((1, len(x)), x.dtype)
             # As 1-row tables: one gemm, and `out` is written in place.
-            self._products(ones[None, : len(x)], x, out[None, :], add=False, tf32=False)
+            self._products(ones, x, out[None, :], add=False, tf32=False)
 
     def kernel(self, formula: Formula) -> Kernel:
         """Return the formula as one CUDA kernel, compiled at first sight of new types."""
@@ -202,10 +205,15 @@ class CupyBackend(Backend):
                     work()
                 finally:
                     graph = self._stream.end_capture()
-            except (cupy.cuda.runtime.CUDARuntimeError, NotImplementedError, GpunetError) as error:
+            except Exception as error:  # whatever it is, the steps can still be launched one by one
                 self._graphs_fail = f"the CUDA graph could not be captured ({error})"
                 return None
-        return lambda: graph.launch(self._stream)
+
+        def launch() -> None:
+            with self._here():
+                graph.launch(self._stream)
+
+        return launch
 
     def synchronize(self) -> None:
         """Wait for the device."""

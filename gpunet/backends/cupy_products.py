@@ -16,7 +16,8 @@ from gpunet.errors import DeviceError, GpunetError
 
 # What NVIDIA advises for Hopper; other GPUs need less.
 WORKSPACE_BYTES = 32 * 2**20
-# Arrays come and go (evaluations, other networks); beyond this many plans, all are made anew.
+# Arrays come and go (evaluations, other networks); beyond this many plans, the one that has not
+# been used for longest is dropped.
 MOST_PLANS = 512
 # Arrays of 16-bit words hold bfloat16 numbers, a type that CuPy does not have.
 TYPES = {"uint16": "bfloat16"}
@@ -58,12 +59,10 @@ class Products:
         if self._handle is None:
             return None
         key = (*((x.data.ptr, x.shape, x.strides, x.dtype.char) for x in (A, B, out)), add, tf32)
-        plan = self._plans.get(key)
+        plan = self._plans.pop(key, None)
         if plan is None:
             if len(self._plans) >= MOST_PLANS:
-                for old in self._plans.values():
-                    old.close()
-                self._plans.clear()
+                self._plans.pop(next(iter(self._plans))).close()
             try:
                 a, b, c = (matrix(x, TYPES.get(x.dtype.name)) for x in (A, B, out))
                 precision = "tf32" if tf32 else a.dtype
@@ -77,5 +76,5 @@ class Products:
                 raise DeviceError(
                     f"cuBLASLt cannot plan a {A.shape} @ {B.shape} product: {error}"
                 ) from error
-            self._plans[key] = plan
+        self._plans[key] = plan  # the last in the order
         return plan

@@ -17,6 +17,9 @@ from gpunet.training.step import Step
 
 # Examples whose logits are collected before they are made into losses: a step has the less to do.
 SCORED_TOGETHER = 8192
+# A graph holds every launch of its steps; an epoch of more steps than this would fill the memory
+# with graphs.
+MOST_STEPS_CAPTURED = 16_384
 
 
 class Epochs:
@@ -105,7 +108,7 @@ class Epochs:
         start = steps.start * self.batch_size
         stop = min(steps.stop * self.batch_size, self.feed.n)
         rows = self.feed.chunk(self._order[start:stop])
-        if after_step is None:
+        if after_step is None and self.steps <= MOST_STEPS_CAPTURED:
             if chunk not in self._captured:
                 work = partial(self._all_steps, steps, rows)
                 self._captured[chunk] = self.backend.capture(work)
@@ -115,7 +118,7 @@ class Epochs:
             self._targets_of(steps)
             for step in steps:
                 self._step(step, rows)
-                if not after_step(step):
+                if after_step is not None and not after_step(step):
                     break
             examples = min((step + 1) * self.batch_size, stop) - start
         Z, Y = self._logits[:examples, :], self._targets[:examples, :]

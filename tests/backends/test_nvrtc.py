@@ -31,7 +31,7 @@ def test_every_kernel_compiles(kernels: dict[str, str], dtype: str, architecture
     if (dtype, architecture) in (("float64", "sm_80"), ("float64", "sm_120")):
         pytest.skip("each architecture and each precision is compiled for, but not each pair")
     unit = "".join(f"namespace space_{n} {{\n{source}}}\n" for n, source in kernels.items())
-    ptx = nvrtc.compile_to_ptx(unit, architecture.replace("sm", "compute"), OPTIONS)
+    ptx = nvrtc.compile_to_ptx(unit, architecture.replace("sm", "compute"), (*OPTIONS, "-ftz=true"))
     missing = [name for name in kernels if f".entry {name}(" not in ptx]
     assert missing == []
     assert len(kernels) > 50
