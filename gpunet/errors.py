@@ -40,6 +40,10 @@ class DivergedError(GpunetError, ArithmeticError):
     history: Any = None
 
 
+class BusyError(GpunetError, RuntimeError):
+    """A network is being trained already."""
+
+
 class DeviceError(GpunetError, RuntimeError):
     """The device that was asked for cannot be used."""
 

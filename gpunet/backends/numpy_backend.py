@@ -7,6 +7,7 @@ repeated, written on a tape first: then a training step is nothing but a walk al
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
-from gpunet.backends.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, OneThread
+from gpunet.backends.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, one_thread
 from gpunet.backends.expression import Formula
 from gpunet.backends.team import Team
 from gpunet.backends.ufunc_program import Programs, Scratch
@@ -43,8 +44,21 @@ class Tape:
                 function(*arguments)
 
 
+class Own(threading.local):
+    """What each thread that uses a backend has for itself.
+
+    Attributes:
+        scratches: Of the work at hand, and of what runs beside it.
+        tape: Where calls are written; None: they are made at once.
+    """
+
+    def __init__(self) -> None:
+        self.scratches = [Scratch()]
+        self.tape: Tape | None = None
+
+
 class NumpyBackend(Backend):
-    """Runs on the CPU. One object must not be used from two threads: they would share scratch."""
+    """Runs on the CPU. Several threads may use one object, each on arrays of its own."""
 
     xp: Any = np
     name = "numpy"
@@ -53,10 +67,9 @@ class NumpyBackend(Backend):
 
     def __init__(self, reason: str = "") -> None:
         self.reason = reason
-        self._scratches = [Scratch()]
-        self._tape: Tape | None = None  # where calls are written; None: they are made at once
+        self._own = Own()
         self._ones: dict[np.dtype, NDArray] = {}
-        self._one_thread = OneThread()
+        self._one_thread = one_thread()
         self._team = Team(min(self._one_thread.most, cores()))
 
     def array(self, host: Any, dtype: DTypeLike) -> NDArray:
@@ -141,13 +154,15 @@ class NumpyBackend(Backend):
 
     @property
     def _scratch(self) -> Scratch:
-        return self._scratches[0] if self._tape is None else self._tape.scratch
+        own = self._own
+        return own.scratches[0] if own.tape is None else own.tape.scratch
 
     def _do(self, calls: Iterable[NumpyCall], product: int = 0) -> None:
         """Make the calls, or write them on the tape."""
-        if self._tape is not None:
-            self._tape.calls += calls
-            self._tape.product = max(self._tape.product, product)
+        tape = self._own.tape
+        if tape is not None:
+            tape.calls += calls
+            tape.product = max(tape.product, product)
             return
         with np.errstate(all="ignore"), self._threads(product):
             for function, arguments in calls:
@@ -200,14 +215,16 @@ class NumpyBackend(Backend):
 
     def _record(self, work: Work, number: int) -> Tape:
         """Return the tape of ``work``, which may run beside those of other numbers."""
-        while len(self._scratches) <= number:
-            self._scratches.append(Scratch())
-        outer, self._tape = self._tape, Tape(self._scratches[number])
+        own = self._own
+        while len(own.scratches) <= number:
+            own.scratches.append(Scratch())
+        outer, tape = own.tape, Tape(own.scratches[number])
+        own.tape = tape
         try:
             work()
-            return self._tape
         finally:
-            self._tape = outer
+            own.tape = outer
+        return tape
 
     def synchronize(self) -> None:
         """Do nothing: NumPy has finished when it returns."""

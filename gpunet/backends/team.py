@@ -14,12 +14,14 @@ class Team:
     """The calling thread and ``size - 1`` helpers, which sleep between calls of ``run``.
 
     Whoever is free takes the next task, so a core that another program keeps busy holds up one
-    task and not the whole of the work.
+    task and not the whole of the work. While one thread has the helpers, another that calls ``run``
+    works alone.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._helpers: list[_Helper] = []
+        self._taken = threading.Lock()
         self._process = os.getpid()
 
     def run(self, tasks: Sequence[Task]) -> None:
@@ -27,8 +29,17 @@ class Team:
 
         The first error that a task raises is raised here, after the others have come to an end.
         """
-        helpers = self._helpers_for(len(tasks))
         left = deque(tasks)
+        if not self._taken.acquire(blocking=False):
+            _work_off(left)
+            return
+        try:
+            self._share_out(left)
+        finally:
+            self._taken.release()
+
+    def _share_out(self, left: deque[Task]) -> None:
+        helpers = self._helpers_for(len(left))
         for helper in helpers:
             helper.begin(left)
         try:

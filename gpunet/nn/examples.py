@@ -39,7 +39,12 @@ class Examples:
 
 
 def check_examples(
-    X: Any, Y: Any, architecture: Architecture, backend: Backend, need_targets: bool = True
+    X: Any,
+    Y: Any,
+    architecture: Architecture,
+    backend: Backend,
+    need_targets: bool = True,
+    scale: float = 1.0,
 ) -> Examples:
     """Return the examples as host arrays that fit the network.
 
@@ -48,18 +53,22 @@ def check_examples(
             looked through in pieces, floats only.
         Y: (n,) or (n, outputs) targets; class numbers (n,) for a softmax.
         architecture, backend: The network's.
-        need_targets: Whether Y may be missing.
+        need_targets: Whether Y has to be there.
+        scale: What plain arrays of integers are multiplied by; floats are taken as they are.
 
     Raises:
         DataError: Wrong shape, type, range or length, nothing at all, or a value not finite.
     """
-    scale = 1.0
+    plain = not isinstance(X, Dataset)
     if isinstance(X, Dataset):
         scale = X.scale
         if Y is None and need_targets:
             Y = X.y if architecture.output == "softmax" else X.targets
         X = X.X
-    X = _features(_host(lazily(X), "X", backend), architecture)
+    stored = _host(lazily(X), "X", backend)
+    if plain and stored.dtype.kind not in "iu":
+        scale = 1.0
+    X = _features(stored, architecture)
     if Y is None:
         if need_targets:
             raise DataError("targets are missing: pass Y, or a data set as X")

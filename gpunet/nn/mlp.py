@@ -13,6 +13,7 @@ from gpunet.nn.dense import Dense, Dropout, Product
 from gpunet.nn.losses import LOSSES, end, head, score
 from gpunet.nn.products import Products
 from gpunet.nn.slices import Slices
+from gpunet.nn.turns import Turns
 from gpunet.nn.workspace import Scoring, Workspace, allocate
 
 
@@ -23,10 +24,12 @@ class MLP:
         theta, grad: All parameters and all gradients, one flat vector each.
         parameters, gradients: Their named views.
         step: (1, 1) uint32, the number of training steps so far; it addresses dropout masks.
+        turns: Held by whichever thread reads or writes these arrays: for a prediction, for a
+            training step.
     """
 
     def __init__(self, backend: Backend, architecture: Architecture, seed: int) -> None:
-        self.backend, self.architecture = backend, architecture
+        self.backend, self.architecture, self.turns = backend, architecture, Turns()
         sizes, dtype = architecture.sizes, architecture.dtype
         self.slices = Slices.of(sizes, architecture.bias)
         self.theta = backend.zeros((self.slices.size,), dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from gpunet.backends import Backend, get_backend
 from gpunet.errors import ArgumentError, FileError, GpunetError, ModelFileError
 from gpunet.files import write_atomically
 from gpunet.nn.architecture import describe
+from gpunet.nn.input_format import InputFormat
 from gpunet.nn.slices import Slices
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _metadata(content: bytes) -> dict[str, Any] | None:
 
 
 def _build(path: Path, about: dict[str, Any], tensors: dict[str, Any], backend: Backend) -> Network:
-    from gpunet.nn.network import InputFormat, Network
+    from gpunet.nn.network import Network
 
     if about.get("format") != FORMAT:
         raise ModelFileError(
@@ -101,12 +101,13 @@ def _build(path: Path, about: dict[str, Any], tensors: dict[str, Any], backend: 
         shape = given["image_shape"]
         network.input_format = InputFormat(
             str(given["name"]),
-            _finite(given["scale"]),
+            float(given["scale"]),
             tuple(str(c) for c in given["classes"]),
             (int(shape[0]), int(shape[1])) if shape else None,
             dict(given.get("source", {})),
         )
-        _check_input(path, network)
+        if problem := network.input_format.contradiction(network.architecture):
+            raise ModelFileError(f"{path} contradicts itself: {problem}")
     except ArgumentError as error:
         raise ModelFileError(f"{path} contradicts itself: {error}") from error
     except GpunetError:
@@ -135,23 +136,3 @@ def _check_shapes(path: Path, architecture: dict[str, Any], tensors: dict[str, A
             f"{path} contradicts itself: by its architecture it holds {architecture['dtype']}, "
             f"in the file {' and '.join(sorted(other))}"
         )
-
-
-def _check_input(path: Path, network: Network) -> None:
-    """Compare what is said of the inputs with the network's first and last layer."""
-    sizes, about = network.architecture.sizes, network.input_format
-    if about.image_shape and about.image_shape[0] * about.image_shape[1] != sizes[0]:
-        raise ModelFileError(
-            f"{path} contradicts itself: pictures of {about.image_shape} for {sizes[0]} features"
-        )
-    if about.classes and len(about.classes) != max(2, sizes[-1]):
-        raise ModelFileError(
-            f"{path} contradicts itself: {len(about.classes)} classes for {sizes[-1]} outputs"
-        )
-
-
-def _finite(number: Any) -> float:
-    value = float(number)
-    if not isfinite(value):
-        raise ValueError(f"the scale of the inputs is {value}")
-    return value

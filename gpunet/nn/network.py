@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
-from gpunet.datasets.dataset import Dataset
-from gpunet.errors import ArgumentError, look_up
+from gpunet.errors import ArgumentError, BusyError, look_up
 from gpunet.nn.architecture import describe
 from gpunet.nn.examples import Examples, check_examples
 from gpunet.nn.feed import Feed
 from gpunet.nn.initializers import INITIALIZERS
+from gpunet.nn.input_format import InputFormat
 from gpunet.nn.mlp import MLP
 from gpunet.nn.workspace import Workspace
 from gpunet.ranges import whole
@@ -26,25 +27,12 @@ from gpunet.ranges import whole
 EVALUATION_ROWS = 1024
 
 
-@dataclass(frozen=True)
-class InputFormat:
-    """What a trained network's inputs were: kept in the model file for later predictions.
-
-    Attributes:
-        name, scale, classes, image_shape: As in Dataset.
-        source: What the command line loaded it from, and how: "dataset", "label_column",
-            "test_fraction", "seed"; so that the same examples can be held out again.
-    """
-
-    name: str = ""
-    scale: float = 1.0
-    classes: tuple[str, ...] = ()
-    image_shape: tuple[int, int] | None = None
-    source: dict[str, Any] = field(default_factory=dict)
-
-
 class Network:
-    """A multi-layer perceptron.
+    """A multi-layer perceptron. Several threads may use one; only one at a time may train it.
+
+    What predicts and evaluates takes plain arrays too: floats as they are, and integers as they
+    were stored in the training data, so that bytes are scaled if the network has learnt from a
+    Dataset with a scale.
 
     Args:
         sizes: Number of features, of neurons in each hidden layer, of outputs: [784, 196, 1].
@@ -90,6 +78,7 @@ class Network:
             weights = draw(self.seed, random.WEIGHTS + layer, *W.shape)
             self.backend.assign(W, weights.astype(self.architecture.dtype))
         self._workspace: Workspace | None = None
+        self._training = threading.Lock()
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -140,34 +129,46 @@ class Network:
                     f"{name} holds values that are no finite {self.architecture.dtype}; a network "
                     "with such parameters predicts nothing"
                 )
-        for name, host in checked.items():
-            self.backend.assign(own[name], host)
+        with self.mlp.turns:
+            for name, host in checked.items():
+                self.backend.assign(own[name], host)
 
-    def check(self, X: Any, Y: Any = None, need_targets: bool = True) -> Examples:
-        """Return the examples as checked host arrays; DataError says what does not fit."""
-        return check_examples(X, Y, self.architecture, self.backend, need_targets)
+    def check(
+        self, X: Any, Y: Any = None, need_targets: bool = True, scale: float = 1.0
+    ) -> Examples:
+        """Return the examples as checked host arrays; DataError says what does not fit.
+
+        ``scale`` is for integers in plain arrays; a Dataset has its own.
+        """
+        return check_examples(X, Y, self.architecture, self.backend, need_targets, scale)
+
+    def _like_training_data(self, X: Any, Y: Any = None, need_targets: bool = True) -> Feed:
+        examples = self.check(X, Y, need_targets, self.input_format.scale)
+        return Feed(self.backend, examples)
 
     def loss_and_gradients(self, X: Any, Y: Any = None) -> tuple[float, dict[str, NDArray]]:
         """Return the loss and its gradients {"W1": (features, neurons), ...}, without dropout.
 
         Changes nothing. X is a Dataset or (n, features); Y (n,) or (n, outputs).
         """
-        feed = Feed(self.backend, self.check(X, Y))
+        feed = self._like_training_data(X, Y)
         ws = self.mlp.workspace(feed.n)
         totals = self.backend.zeros((2,), self.architecture.dtype)
-        X, Y = feed.load(slice(0, feed.n), ws)
-        self.mlp.backpropagate(X, Y, ws, training=False)
-        self.mlp.score(ws.logits, Y, self.mlp.scoring(feed.n), totals)
-        gradients = {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
+        with self.mlp.turns:
+            X, Y = feed.load(slice(0, feed.n), ws)
+            self.mlp.backpropagate(X, Y, ws, training=False)
+            self.mlp.score(ws.logits, Y, self.mlp.scoring(feed.n), totals)
+            gradients = {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
         return self.reduced(float(self.backend.to_numpy(totals)[0]), feed.n), gradients
 
     def predict_proba(self, X: Any) -> NDArray:
         """Return the network's outputs, (n, outputs)."""
-        feed = Feed(self.backend, self.check(X, need_targets=False))
+        feed = self._like_training_data(X, need_targets=False)
         outputs = self.backend.zeros((feed.n, self.architecture.sizes[-1]), self.architecture.dtype)
-        for rows, ws in feed.chunks(self._evaluation_workspace()):
-            A = self.mlp.predict(feed.load(rows, ws)[0], ws)
-            self.backend.assign(outputs[rows, :], A)
+        with self.mlp.turns:
+            for rows, ws in feed.chunks(self._evaluation_workspace()):
+                A = self.mlp.predict(feed.load(rows, ws)[0], ws)
+                self.backend.assign(outputs[rows, :], A)
         return self.backend.to_numpy(outputs)
 
     def predict(self, X: Any) -> NDArray:
@@ -188,16 +189,17 @@ class Network:
 
     def evaluate(self, X: Any, Y: Any = None) -> dict[str, float]:
         """Return {"loss", "accuracy"}; only the loss where the outputs are not classes."""
-        return self.evaluate_feed(Feed(self.backend, self.check(X, Y)))
+        return self.evaluate_feed(self._like_training_data(X, Y))
 
     def evaluate_feed(self, feed: Feed) -> dict[str, float]:
         """Evaluate examples that are on the device already; one read-back in all."""
-        pieces = list(feed.chunks(self._evaluation_workspace()))
-        totals = self.backend.zeros((len(pieces), 2), self.architecture.dtype)
-        scoring = self.mlp.scoring(EVALUATION_ROWS)
-        for piece, (rows, ws) in enumerate(pieces):
-            X, Y = feed.load(rows, ws)
-            self.mlp.score(self.mlp.logits(X, ws), Y, scoring.first(ws.n), totals[piece, :])
+        with self.mlp.turns:
+            pieces = list(feed.chunks(self._evaluation_workspace()))
+            totals = self.backend.zeros((len(pieces), 2), self.architecture.dtype)
+            scoring = self.mlp.scoring(EVALUATION_ROWS)
+            for piece, (rows, ws) in enumerate(pieces):
+                X, Y = feed.load(rows, ws)
+                self.mlp.score(self.mlp.logits(X, ws), Y, scoring.first(ws.n), totals[piece, :])
         loss, correct = self.backend.to_numpy(totals).sum(axis=0, dtype=float)
         return self.scores(loss, correct, feed.n)
 
@@ -222,12 +224,24 @@ class Network:
 
         save(self, path)
 
+    @contextmanager
+    def being_trained(self) -> Iterator[None]:
+        """Keep others from training it within this context.
+
+        Raises:
+            BusyError: Another does so already.
+        """
+        if not self._training.acquire(blocking=False):
+            raise BusyError(
+                "this network is being trained already, by another thread or by the call that one "
+                "of its callbacks is in; wait for that one, or train a network of its own"
+            )
+        try:
+            yield
+        finally:
+            self._training.release()
+
     def _evaluation_workspace(self) -> Workspace:
         if self._workspace is None:
             self._workspace = self.mlp.workspace(EVALUATION_ROWS)
         return self._workspace
-
-
-def format_of(data: Dataset) -> InputFormat:
-    """Return what a model file keeps of the data set that it was trained on."""
-    return InputFormat(data.name, data.scale, data.classes, data.image_shape)

@@ -42,11 +42,12 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
     return checked
 
 
-def validation_feed(network: Network, validation: Any) -> Feed | None:
-    """Return the validation data on the device, or None."""
+def validation_feed(network: Network, validation: Any, scale: float) -> Feed | None:
+    """Return the validation data on the device, or None; integers in plain arrays are scaled."""
     if validation is None:
         return None
     pair = (validation, None) if isinstance(validation, Dataset) else validation
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ArgumentError("validation must be a data set or a pair (X, Y)")
-    return Feed(network.backend, network.check(*pair))
+    X, Y = pair
+    return Feed(network.backend, network.check(X, Y, scale=scale))

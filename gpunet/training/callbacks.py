@@ -142,7 +142,9 @@ class EarlyStopping(Monitor):
     def on_train_end(self, history: History) -> None:
         """Go back to the best weights."""
         if self.restore_best and self.best_epoch:
-            self.run.network.backend.assign(self.run.network.mlp.theta, self._theta)
+            mlp = self.run.network.mlp
+            with mlp.turns:
+                mlp.backend.assign(mlp.theta, self._theta)
 
 
 class Checkpoint(Monitor):

@@ -107,17 +107,19 @@ class Epochs:
         steps = self.chunks[chunk]
         start = steps.start * self.batch_size
         stop = min(steps.stop * self.batch_size, self.feed.n)
-        rows = self.feed.chunk(self._order[start:stop])
+        rows, turns = self.feed.chunk(self._order[start:stop]), self.mlp.turns
         if after_step is None and self.steps <= MOST_STEPS_CAPTURED:
             if chunk not in self._captured:
                 work = partial(self._all_steps, steps, rows)
                 self._captured[chunk] = self.backend.capture(work)
-            self._captured[chunk]()
+            with turns:
+                self._captured[chunk]()
             examples = stop - start
         else:
             self._targets_of(steps)
             for step in steps:
-                self._step(step, rows)
+                with turns:
+                    self._step(step, rows)
                 if after_step is not None and not after_step(step):
                     break
             examples = min((step + 1) * self.batch_size, stop) - start

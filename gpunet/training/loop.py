@@ -13,7 +13,8 @@ from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.compact import compact
 from gpunet.nn.feed import Feed
-from gpunet.nn.network import InputFormat, Network, format_of
+from gpunet.nn.input_format import InputFormat, format_of
+from gpunet.nn.network import Network
 from gpunet.nn.products import products
 from gpunet.optim import SGD, Optimizer
 from gpunet.random import LARGEST_SEED
@@ -54,17 +55,19 @@ def fit(
         epochs: How many times all examples are gone through.
         batch_size: Examples an update; None for all at once.
         shuffle: Whether mini-batches are drawn in a new order each epoch (by ``seed``).
-        validation: A Dataset or a pair (X, Y), evaluated after each epoch.
+        validation: A Dataset or a pair (X, Y), evaluated after each epoch. Integers in a plain X
+            are scaled as those of a training Dataset are.
         callbacks: Callbacks, or functions (epoch, logs) that may return True to stop.
         seed: For the shuffle; the network's by default.
         precision: Of the matrix products: "float32" (as the network is stored), "tf32" or "split16"
             (see gpunet/nn/products.py), which are fast on tensor cores.
 
-    Ctrl-C ends training after the step at hand (on a GPU, after some 8,192 examples); the history
-    then says so.
+    Other threads may predict with the network meanwhile. Ctrl-C ends training after the step at
+    hand (on a GPU, after some 8,192 examples); the history then says so.
 
     Raises:
         ArgumentError: A value out of range.
+        BusyError: The network is being trained already.
         DataError: The examples do not fit the network.
         DivergedError: The loss is no longer finite; its ``history`` has the epochs before.
     """
@@ -101,7 +104,10 @@ class Training:
     ) -> None:
         self.network, self.backend = network, network.backend
         examples = network.check(X, Y)
-        n = len(examples)
+        about = InputFormat()
+        if isinstance(X, Dataset):
+            about = format_of(X, network.architecture)
+        self._input_format, n = about, len(examples)
         batch_size = checked_batch_size(batch_size, n)
         if examples.mapped and batch_size == n:
             raise ArgumentError(
@@ -114,7 +120,7 @@ class Training:
                 f"optimizer must be an optimizer object such as gpunet.Adam(); got {optimizer!r}"
             )
         epochs = whole("epochs", epochs)
-        self.validation = validation_feed(network, validation)
+        self.validation = validation_feed(network, validation, about.scale)
         seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
         self.callbacks = checked_callbacks(callbacks)
         watched = any(type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks)
@@ -131,7 +137,6 @@ class Training:
         how = products(
             *(self.backend, precision, network.architecture.dtype), *(feed.scale, feed.integers)
         )
-        network.input_format = format_of(X) if isinstance(X, Dataset) else InputFormat()
 
         at_once = self.validation is not None or any(c.every_epoch for c in self.callbacks)
         chunks = len(chunks_of(n, batch_size))
@@ -147,14 +152,15 @@ class Training:
         self.unread: list[tuple[int, int]] = []  # rows of the totals, examples: of unread epochs
 
     def run(self) -> History:
-        """Train for all epochs."""
-        with ExitStack() as ends:  # each callback that has begun also ends, whatever happens
+        """Train for all epochs; raises as ``fit`` does."""
+        # Each callback that has begun also ends, whatever happens.
+        with self.network.being_trained(), ExitStack() as ends:
             for callback in self.callbacks:
                 callback.on_train_begin(self.run_info)
                 ends.callback(callback.on_train_end, self.history)
             started = time.perf_counter()
             try:
-                self.advance(self.run_info.epochs)
+                self._train(self.run_info.epochs)
             finally:
                 self.history.seconds = time.perf_counter() - started
         return self.history
@@ -163,8 +169,16 @@ class Training:
         """Train for some more epochs; when it returns, the device has finished them.
 
         Raises:
+            BusyError: The network is being trained already.
             DivergedError: The loss or a parameter is no longer finite.
         """
+        with self.network.being_trained():
+            self._train(epochs)
+
+    def _train(self, epochs: int) -> None:
+        self.network.input_format = self._input_format
+        if self._compact is not None:
+            self._compact.load()  # it may have been trained otherwise since this was made
         try:
             with Interrupt() as interrupt, self.epochs.feed.reading():
                 self._advance(epochs, interrupt)

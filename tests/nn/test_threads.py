@@ -1,0 +1,201 @@
+"""One network in several threads: right predictions, one training at a time, settings put back."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController
+
+import gpunet
+from gpunet.backends import Backend
+from gpunet.backends.team import Team
+from gpunet.errors import BusyError
+from gpunet.nn.turns import Turns
+
+FEATURES, N = 6, 64
+
+
+@pytest.fixture(scope="module")
+def X() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(N, FEATURES)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def Y(X: np.ndarray) -> np.ndarray:
+    return (X.sum(axis=1) > 0).astype("float32")
+
+
+def network(backend: Backend) -> gpunet.Network:
+    return gpunet.Network([FEATURES, 32, 1], device=backend)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0)
+
+
+def in_threads(count: int, work: Callable[[int], object]) -> list:
+    """Return the results of ``work(0)`` ... ``work(count - 1)``, begun at the same moment."""
+    start = threading.Barrier(count)
+
+    def one(number: int) -> object:
+        start.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_predictions_from_several_threads_are_those_of_one(backend: Backend, X: np.ndarray) -> None:
+    net = network(backend)
+    alone = [net.predict_proba(X[i : i + 1]) for i in range(N)]
+
+    def all_rows(number: int) -> list[np.ndarray]:
+        rows = np.roll(np.arange(N), number)
+        return [net.predict_proba(X[i : i + 1]) for i in rows]
+
+    for number, found in enumerate(in_threads(8, all_rows)):
+        for i, A in zip(np.roll(np.arange(N), number), found, strict=True):
+            np.testing.assert_array_equal(A, alone[i])
+
+
+def test_networks_that_share_a_backend_do_not_share_scratch(
+    backend: Backend, X: np.ndarray
+) -> None:
+    """Bytes are gathered and scaled by way of scratch memory."""
+    nets = [network(backend) for _ in range(4)]
+    data = [gpunet.datasets.Dataset(np.full((N, FEATURES), k, "u1"), Y_of(k), 0.1) for k in (1, 9)]
+    alone = [net.evaluate(data[i % 2]) for i, net in enumerate(nets)]
+
+    def often(i: int) -> list[dict[str, float]]:
+        return [nets[i].evaluate(data[i % 2]) for _ in range(20)]
+
+    for i, found in enumerate(in_threads(4, often)):
+        assert found == [alone[i]] * 20
+
+
+def Y_of(k: int) -> np.ndarray:
+    return np.arange(N) * k % 2
+
+
+def test_a_second_fit_is_refused_and_changes_nothing(
+    backend: Backend, X: np.ndarray, Y: np.ndarray
+) -> None:
+    net, alone = network(backend), network(backend)
+    refused: list[str] = []
+
+    def fit_again(epoch: int, logs: dict) -> None:
+        with pytest.raises(BusyError, match="being trained already"):
+            gpunet.fit(net, gpunet.datasets.Dataset(X, Y_of(1)), epochs=1)
+        in_threads(1, lambda _: refused.append(refusal(net, X, Y)))
+
+    gpunet.fit(net, X, Y, epochs=2, batch_size=8, callbacks=[fit_again])
+    gpunet.fit(alone, X, Y, epochs=2, batch_size=8)
+    assert ["being trained already" in said for said in refused] == [True, True]
+    assert net.input_format.name == ""  # of the run that went on
+    for name, value in alone.parameters.items():
+        found = backend.to_numpy(net.parameters[name])
+        np.testing.assert_array_equal(found, backend.to_numpy(value))
+    gpunet.fit(net, X, Y, epochs=1)  # and now it may be trained again
+
+
+def refusal(net: gpunet.Network, X: np.ndarray, Y: np.ndarray) -> str:
+    try:
+        gpunet.fit(net, X, Y, epochs=1)
+    except BusyError as error:
+        return str(error)
+    return ""
+
+
+def test_after_a_failure_it_may_be_trained_again(
+    backend: Backend, X: np.ndarray, Y: np.ndarray
+) -> None:
+    net = network(backend)
+
+    def fail(epoch: int, logs: dict) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        gpunet.fit(net, X, Y, epochs=1, callbacks=[fail])
+    gpunet.fit(net, X, Y, epochs=1)
+
+
+def test_a_training_prepared_before_another_goes_on_from_its_weights(
+    Y: np.ndarray,
+) -> None:
+    """Also where it trains without the inputs that are 0 in every example."""
+    X = np.zeros((N, FEATURES), "u1")
+    X[:, :2] = np.random.default_rng(0).integers(0, 9, (N, 2))
+    net, alone = (network(gpunet.get_backend("cpu")) for _ in range(2))
+    prepared = gpunet.training.Training(net, X, Y, batch_size=8, epochs=1, seed=1)
+    gpunet.fit(net, X, Y, batch_size=8, epochs=1, seed=2)
+    prepared.run()
+    for seed in (2, 1):
+        gpunet.fit(alone, X, Y, batch_size=8, epochs=1, seed=seed)
+    np.testing.assert_array_equal(net.parameters["W1"], alone.parameters["W1"])
+
+
+def test_trainings_at_once_put_the_blas_back(X: np.ndarray, Y: np.ndarray) -> None:
+    blas = ThreadpoolController().select(user_api="blas")
+    if not blas.lib_controllers:
+        pytest.skip("this NumPy's BLAS has no number of threads to set")
+
+    def threads() -> list[int]:
+        return [library.get_num_threads() for library in blas.lib_controllers]
+
+    with blas.limit(limits=2):
+        # What each of two networks does for a small product; the first is done first.
+        one, other = (gpunet.get_backend("cpu")._one_thread for _ in range(2))
+        one.__enter__()
+        other.__enter__()
+        assert set(threads()) == {1}
+        one.__exit__(None, None, None)
+        assert set(threads()) == {1}  # the other one still needs it
+        assert other.most == 2
+        other.__exit__(None, None, None)
+        assert set(threads()) == {2}
+
+        def train(number: int) -> None:
+            gpunet.fit(network(gpunet.get_backend("cpu")), X, Y, epochs=20, batch_size=4)
+
+        in_threads(4, train)
+        assert set(threads()) == {2}
+
+
+def test_the_turn_goes_to_who_waits() -> None:
+    """Not back to the thread that has just had it."""
+    turns, order = Turns(), []
+
+    def take() -> None:
+        with turns:
+            order.append("waiting")
+
+    waiting = threading.Thread(target=take)
+    with turns:
+        waiting.start()
+        wait_until(turns._door.locked)  # it stands in the door
+    with turns:
+        order.append("again")
+    waiting.join()
+    assert order == ["waiting", "again"]
+
+
+def test_a_team_that_is_taken_lets_others_work_alone() -> None:
+    team, inner, done = Team(2), threading.Event(), []
+
+    def outer_task() -> None:
+        done.append("outer")
+        inner.wait(60)
+
+    thread = threading.Thread(target=lambda: team.run([outer_task, outer_task]))
+    thread.start()
+    wait_until(lambda: len(done) == 2)
+    team.run([lambda: done.append("inner")] * 3)
+    inner.set()
+    thread.join()
+    assert sorted(done) == ["inner"] * 3 + ["outer"] * 2
