@@ -12,7 +12,7 @@ from safetensors.numpy import save as encode
 import gpunet
 from gpunet.backends import Backend
 from gpunet.errors import ArgumentError, FileError, ModelFileError
-from gpunet.nn.network import InputFormat
+from gpunet.nn.input_format import InputFormat
 
 
 def network(backend: Backend | str = "cpu", dtype: str = "float32") -> gpunet.Network:
