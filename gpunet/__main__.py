@@ -2,9 +2,12 @@
 
 import sys
 
+from gpunet.streams import protect_standard_streams
+
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    protect_standard_streams()
     try:
         from gpunet.cli.main import run
 

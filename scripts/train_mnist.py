@@ -13,6 +13,7 @@ import click
 import gpunet
 from gpunet.cli.main import run
 from gpunet.cli.train_options import Layers
+from gpunet.streams import protect_standard_streams
 from gpunet.training.progress import Progress
 
 
@@ -60,6 +61,8 @@ def main(
         callbacks=[] if as_json else [Progress()],
     )
 
+    if save:
+        net.save(save)
     result = {
         "train_accuracy": net.evaluate(train)["accuracy"],
         "test_accuracy": net.evaluate(test)["accuracy"],
@@ -71,8 +74,6 @@ def main(
         "dtype": dtype,
         "seed": seed,
     }
-    if save:
-        net.save(save)
     if as_json:
         click.echo(json.dumps(result))
     else:
@@ -80,5 +81,6 @@ def main(
 
 
 if __name__ == "__main__":
+    protect_standard_streams()
     # gpunet's own ending for errors: a sentence and an exit status instead of a traceback.
     sys.exit(run(sys.argv[1:], main, "train_mnist.py"))

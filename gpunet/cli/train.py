@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import isfinite
@@ -24,7 +26,7 @@ from gpunet.cli.options import (
 )
 from gpunet.cli.train_options import train_options
 from gpunet.datasets import Dataset
-from gpunet.errors import ArgumentError, DivergedError
+from gpunet.errors import ArgumentError, DataError, DivergedError
 from gpunet.nn.model_file import FILE_NAME
 from gpunet.nn.network import Network
 from gpunet.optim import OPTIMIZERS, Optimizer, schedules
@@ -64,6 +66,7 @@ def train(**options: Any) -> None:
         if not quiet:
             click.echo(device_line(backend), err=True)
     network = _network(training, options, backend)
+    _check_test_part(network, test)
     callbacks: list[Callback] = [] if quiet else [Progress()]
     if options["early_stopping"]:
         callbacks.append(EarlyStopping(patience=options["early_stopping"]))
@@ -84,8 +87,8 @@ def train(**options: Any) -> None:
         chosen = ("dataset", "label_column", "test_fraction", "seed")
         source = {name: options[name] for name in chosen}
         network.input_format = replace(network.input_format, source=source)
-        result = _result(network, history, training, test, options) | {"out": str(folder)}
-        network.save(folder / FILE_NAME)
+        with _kept(network, folder, quiet):
+            result = _result(network, history, training, test, options) | {"out": str(folder)}
         written = _write(folder, network, history, test, result, started)
     if options["as_json"]:
         print_json(result)
@@ -94,6 +97,32 @@ def train(**options: Any) -> None:
     if history.stopped == INTERRUPTED:
         # All is saved, but a script should not take the run for a complete one.
         click.get_current_context().exit(INTERRUPTED_STATUS)
+
+
+def _check_test_part(network: Network, test: Dataset) -> None:
+    """Refuse test data that cannot be measured on; after the last step would be late."""
+    try:
+        network.check(test)
+    except DataError as error:
+        raise DataError(f"{test.name}, test part: {error}") from error
+
+
+@contextmanager
+def _kept(network: Network, folder: Path, quiet: bool) -> Iterator[None]:
+    """Save the network after what is done in this context, or when that fails or is interrupted.
+
+    Only a network that has diverged is not worth keeping.
+    """
+    try:
+        yield
+    except DivergedError:
+        raise
+    except BaseException:
+        network.save(folder / FILE_NAME)
+        if not quiet:
+            click.echo(f"the trained network is saved in {folder}: {FILE_NAME}", err=True)
+        raise
+    network.save(folder / FILE_NAME)
 
 
 def _result(

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import IO, Any
 
+from gpunet.streams import Unfailing
 from gpunet.training.callbacks import Callback, Logs, Run
 from gpunet.training.history import History
 
@@ -15,12 +16,15 @@ SECONDS_BETWEEN_REDRAWS = 0.1
 
 
 class Progress(Callback):
-    """Print the epoch, loss, accuracy, examples per second and time left, by default to stderr."""
+    """Print the epoch, loss, accuracy, examples per second and time left, by default to stderr.
+
+    Where that cannot be printed, training goes on all the same.
+    """
 
     every_epoch = False  # it only reports
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream: Any = Unfailing(sys.stderr if stream is None else stream)
         self._bar: Any = None
 
     def on_train_begin(self, run: Run) -> None:

@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from running import Command, environment
 
@@ -213,3 +214,36 @@ def test_more_epochs_mean_less_training_loss(gpunet: Command, table: Path) -> No
         for n in (1, 20, 200)
     ]
     assert all(later < earlier for earlier, later in pairwise(losses))
+
+
+def test_test_data_that_cannot_be_measured_on_are_found_before_training(
+    gpunet_here: Command, tmp_path: Path
+) -> None:
+    X, y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
+    too_large = np.full((4, 2), 1e39)  # finite as float64, as the file has it
+    np.savez(tmp_path / "d.npz", X=X, y=y, X_test=too_large, y_test=y[:4])
+    done = gpunet_here("train", "--dataset", "d.npz", "--epochs", "2", "--device", "cpu")
+    assert done.status == 1
+    assert "d.npz, test part: X is 1e+39 in row 0, column 0" in done.err
+    assert "epoch" not in done.err
+    assert not (tmp_path / "runs").exists()
+    in_float64 = ("--dtype", "float64", "--json", "--device", "cpu")
+    assert gpunet_here("train", "--dataset", "d.npz", "--epochs", "2", *in_float64).status == 0
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError])
+def test_a_finished_training_is_kept_when_measuring_it_fails(
+    gpunet_here: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fault: type[BaseException],
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(library.Network, "evaluate", fail)
+    done = gpunet_here("train", "--dataset", "xor", "--epochs", "2", "--device", "cpu")
+    assert done.status == {KeyboardInterrupt: 130, MemoryError: 1}[fault]
+    assert "the trained network is saved in runs/xor-1" in done.err
+    saved = library.load(tmp_path / "runs" / "xor-1", device="cpu")
+    assert saved.input_format.source["dataset"] == "xor"
