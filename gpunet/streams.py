@@ -51,4 +51,4 @@ def protect_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (as long as the process)
-    sys.stderr = Unfailing(sys.stderr)  # type: ignore[assignment]
+    sys.stderr = Unfailing(sys.stderr)

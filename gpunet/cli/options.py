@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from importlib import import_module
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,7 +27,13 @@ class Range(click.FloatRange):
         return number
 
 
-class Name(click.Choice[str]):
+if TYPE_CHECKING:  # generic from click 8.2 on
+    Choice = click.Choice[str]
+else:
+    Choice = click.Choice
+
+
+class Name(Choice):
     """One of some names, with a suggestion for any other."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
