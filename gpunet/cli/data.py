@@ -15,7 +15,7 @@ DEFAULT_TEST_FRACTION = 0.2
 
 
 def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset, Dataset]:
-    """Return (train, test) for the options of ``data_options`` and --seed."""
+    """Return (train, test) for the options of ``data_options``, --seed and --task."""
     with download_bar(quiet) as report:
         return datasets.load(
             name,
@@ -23,6 +23,7 @@ def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset,
             label_column=options["label_column"],
             test_fraction=options["test_fraction"] or DEFAULT_TEST_FRACTION,
             seed=options["seed"],
+            task=options["task"],
             report=report,
         )
 

@@ -19,6 +19,7 @@ from gpunet.cli.options import (
     print_json,
 )
 from gpunet.datasets import Dataset
+from gpunet.datasets.labels import listed
 from gpunet.errors import ArgumentError, DataError
 from gpunet.nn.model_file import load
 from gpunet.nn.network import Network
@@ -60,6 +61,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         if options[option] is None:
             options[option] = source.get(option)
     options["seed"] = options["seed"] or 0
+    options["task"] = "classification"  # as in training, else there were no classes to compare
     train, test = load_data(name, options, quiet)
     data = test if part == "test" else train
     _check_classes(network, data)
@@ -93,8 +95,8 @@ def _check_classes(network: Network, data: Dataset) -> None:
     known = network.input_format.classes
     if known and known != data.classes:
         raise DataError(
-            f"the model knows the classes {', '.join(known)}, but {data.name} has "
-            f"{', '.join(data.classes)}; evaluate it on the kind of data it was trained on"
+            f"the model knows the classes {listed(known)}, but {data.name} has "
+            f"{listed(data.classes)}; evaluate it on the kind of data it was trained on"
         )
 
 

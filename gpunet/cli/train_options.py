@@ -65,6 +65,9 @@ OPTIONS: list[Callable[..., Any]] = [
     click.option("--dataset", default="mnist58", show_default=True, metavar="NAME|PATH",
                   help="A named data set, or your own .npz, .npy, .csv or folder of IDX files."),
     data_options,
+    click.option("--task", default="auto", show_default=True, metavar="auto|classification",
+                  help="What the labels of your own data are; auto refuses numbers that look like "
+                  "the target of a regression."),
     click.option("--hidden", type=Layers(), default="196", show_default=True,
                   help="Neurons in each hidden layer; none for no hidden layer."),
     click.option("--activation", type=Name(HIDDEN_ACTIVATIONS), default="sigmoid",

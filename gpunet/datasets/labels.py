@@ -68,7 +68,7 @@ def number_labels(
         if str(key) not in class_number:
             raise DataError(
                 f"{name}, {where(position)}: the test label {str(key)!r} doesn't occur in the "
-                f"training labels ({_listed(classes)}); a network cannot learn it. Add such "
+                f"training labels ({listed(classes)}); a network cannot learn it. Add such "
                 "examples to the training set or drop them from the test set"
             )
     numbering = np.array([class_number[str(key)] for key in keys], dtype=np.int64)
@@ -92,5 +92,6 @@ def _number(text: str) -> int | float:
         return float(text)
 
 
-def _listed(classes: tuple[str, ...]) -> str:
+def listed(classes: tuple[str, ...]) -> str:
+    """Return the first ten names, for a message."""
     return ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")

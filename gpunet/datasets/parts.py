@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gpunet.datasets.dataset import Dataset
 from gpunet.datasets.labels import number_labels
 from gpunet.datasets.mapped import MappedRows, lazily
+from gpunet.datasets.task import refuse_regression
 from gpunet.errors import ArgumentError, DataError
 
 
@@ -60,15 +61,23 @@ class Part:
 
 
 def build_datasets(
-    name: str, train: Part, test: Part | None = None, test_fraction: float = 0.2, seed: int = 0
+    name: str,
+    train: Part,
+    test: Part | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    task: str = "auto",
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set.
 
     Without ``test`` a seeded share of the rows of ``train`` becomes the test set.
-    Raises DataError for bad data, ArgumentError for a bad fraction or seed.
+    Raises DataError for bad data, and with the task "auto" for labels that look like
+    a regression's (see ``task``); ArgumentError for a bad fraction or seed.
     """
     X, shape = _features(train)
     classes, y = number_labels(train.labels, train.labels_name, train.row)
+    if task == "auto":
+        refuse_regression(classes, len(y), train.labels_name)
     scale = 1 / 255 if X.dtype == np.uint8 else 1.0
     if test is None:
         first, second = _split(len(X), name, test_fraction, seed)

@@ -9,6 +9,7 @@ from gpunet.datasets.download import Report
 from gpunet.datasets.mnist import load_mnist
 from gpunet.datasets.mnist58 import load_mnist58
 from gpunet.datasets.tables import load_path
+from gpunet.datasets.task import check_task
 from gpunet.errors import ArgumentError, did_you_mean
 
 _LOADERS: dict[str, Callable[[], tuple[Dataset, Dataset]]] = {
@@ -35,6 +36,7 @@ def load(
     label_column: str | int | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
+    task: str = "auto",
     report: Report | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Load a data set as (train, test).
@@ -47,11 +49,14 @@ def load(
         label_column: For a table: the name or number of its label column.
         test_fraction: For data without a test part: the share of rows held out.
         seed: For data without a test part: which rows those are.
+        task: "classification" takes any labels for classes; "auto" refuses numbers
+            that look like the target of a regression (see ``refuse_regression``).
         report: Where "mnist" has to be downloaded: see ``fetch_mnist``.
 
     Raises ArgumentError for an unknown name, DataError for bad data, FileError
     for what cannot be read or fetched.
     """
+    check_task(task)
     if isinstance(name_or_path, str) and name_or_path in _LOADERS:
         if label_column is not None:
             raise ArgumentError(
@@ -62,7 +67,7 @@ def load(
             return load_mnist(data_dir, report)
         return _LOADERS[name_or_path]()
     if os.path.exists(name_or_path):
-        return load_path(name_or_path, label_column, test_fraction, seed)
+        return load_path(name_or_path, label_column, test_fraction, seed, task)
     raise ArgumentError(
         f"unknown data set {os.fspath(name_or_path)!r}{did_you_mean(str(name_or_path), _LOADERS)}; "
         f"expected one of {', '.join(_LOADERS)}, or the path of an existing .csv, .npz or .npy "

@@ -18,6 +18,7 @@ def load_path(
     label_column: str | int | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
+    task: str = "auto",
 ) -> tuple[Dataset, Dataset]:
     """Load a file or folder of the user's as (train, test).
 
@@ -28,6 +29,8 @@ def load_path(
         test_fraction: The share of the rows held out where the data have no test
             part of their own.
         seed: Which rows those are.
+        task: "auto" refuses labels that look like the target of a regression (see
+            task.refuse_regression), "classification" does not.
 
     Text and integer labels become class numbers. uint8 features are taken for
     pixels: they get the scale 1/255. Raises DataError, FileError, ArgumentError.
@@ -42,6 +45,7 @@ def load_path(
     test: Part | None = None
     if path.is_dir():
         train, test = read_idx_folder(path)
+        task = "classification"  # what a file of labels beside one of images is for
     elif suffix == ".npz":
         train, test = read_npz(path)
     elif suffix == ".npy":
@@ -53,4 +57,4 @@ def load_path(
             f"{path}: expected a file that ends in {', '.join(SUFFIXES)}"
             f"{did_you_mean(suffix, SUFFIXES)}, or a folder of IDX files; rename or convert it"
         )
-    return build_datasets(path.name, train, test, test_fraction, seed)
+    return build_datasets(path.name, train, test, test_fraction, seed, task)

@@ -39,6 +39,7 @@ USAGE = {
     "seed": (["train", "--seed", "-1"], "4294967295"),
     "no model": (["evaluate"], "--model"),
     "nothing to predict": (["predict", "--model", "x"], "FILE"),
+    "regression": (["train", "--task", "regression"], "isn't there yet"),
     "label column of a named set": (["train", "--label-column", "y"], "leave it out"),
 }
 
@@ -82,6 +83,8 @@ def write_tables(folder: Path) -> dict[str, tuple[Path, str]]:
     text("no rows", "a,b,label\n", "row")
     text("a word", "a,b,label\n1,2,x\n1,two,y\n", "two")
     text("ragged", "a,b,label\n1,2,x\n1,y\n", "line 3")
+    rows = "".join(f"{k / 7},{k % 5},{k * k}\n" for k in range(90))
+    text("a regression", f"a,b,target\n{rows}", "--task classification")
     text("one class", "a,b,label\n1,2,x\n3,4,x\n", "class")
     truncated = folder / "truncated.npz"
     truncated.write_bytes(files["lengths differ"][0].read_bytes()[:-40])
@@ -93,7 +96,7 @@ def write_tables(folder: Path) -> dict[str, tuple[Path, str]]:
     "case",
     [
         *("nan", "infinite", "lengths differ", "no y", "objects", "empty", "fractions as labels"),
-        *("no rows", "a word", "ragged", "one class", "truncated"),
+        *("no rows", "a word", "ragged", "one class", "truncated", "a regression"),
     ],
 )
 def test_bad_tables(gpunet_here: Command, tmp_path: Path, case: str) -> None:
