@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gpunet.datasets.idx import read_idx
 from gpunet.errors import DataError, FileError, MissingExtraError
+from gpunet.nn.network import InputFormat
 
 PICTURES = (".png", ".jpg", ".jpeg")
 # A digit of MNIST is light on dark: its mean is near 33 of 255. Scans are dark on light.
@@ -17,14 +18,14 @@ LIGHT_BACKGROUND = 127
 
 
 def read_inputs(
-    paths: tuple[str, ...], shape: tuple[int, int] | None, invert: bool
+    paths: tuple[str, ...], known: InputFormat, invert: bool
 ) -> Iterator[tuple[str, NDArray]]:
-    """Yield (name, rows) for each path; rows are (n, features), uint8 or floats.
+    """Yield (name, rows) for each path; rows are (n, features), of the file's own type.
 
     Args:
         paths: Files.
-        shape: (rows, columns) that pictures are brought to; None if the model takes none.
-        invert: Turn dark on light into light on dark, for uint8 values.
+        known: What the model's inputs were: pictures are brought to their size.
+        invert: Whether dark on light is meant; the rows stay as they are.
 
     Raises:
         FileError, DataError: A file cannot be read, or is not what its name says.
@@ -35,7 +36,7 @@ def read_inputs(
         if not path.is_file():
             raise FileError(f"there is no file {path}; predict takes IDX, .npy, PNG and JPEG files")
         if path.suffix.lower() in PICTURES:
-            array = read_picture(path, shape)
+            array = read_picture(path, known)
             if array.mean() > LIGHT_BACKGROUND and not invert:
                 raise DataError(
                     f"{path} is dark on light (mean {array.mean():.0f} of 255), but the model "
@@ -50,14 +51,19 @@ def read_inputs(
             array = _read_npy(path)
         else:
             array = read_idx(path)
-        rows = _as_rows(array, path, shape)
-        yield name, 255 - rows if invert and rows.dtype == np.uint8 else rows
+        rows = _as_rows(array, path, known.image_shape)
+        yield name, rows
 
 
-def read_picture(path: Path, shape: tuple[int, int] | None) -> NDArray[np.uint8]:
+def read_picture(path: Path, known: InputFormat) -> NDArray[np.uint8]:
     """Return a PNG or JPEG as grey levels, scaled to the model's picture size."""
-    if shape is None:
+    if known.image_shape is None:
         raise DataError(f"{path} is a picture, but this model was not trained on pictures")
+    if known.scale == 1.0:
+        raise DataError(
+            f"{path} holds pixels from 0 to 255, but the model learnt from pictures that were not "
+            "bytes, and doesn't know their scale; store the picture in a .npy file as in training"
+        )
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
@@ -68,7 +74,7 @@ def read_picture(path: Path, shape: tuple[int, int] | None) -> NDArray[np.uint8]
             rgba = image.convert("RGBA")
             paper = Image.new("RGBA", rgba.size, "white")
             grey = Image.alpha_composite(paper, rgba).convert("L")
-            return np.asarray(grey.resize(shape[::-1], Image.Resampling.LANCZOS))
+            return np.asarray(grey.resize(known.image_shape[::-1], Image.Resampling.LANCZOS))
     except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as a picture ({error})") from error
 

@@ -17,7 +17,7 @@ from gpunet.cli.options import (
     print_json,
 )
 from gpunet.cli.pictures import read_inputs
-from gpunet.datasets import Dataset
+from gpunet.cli.pixels import as_examples
 from gpunet.errors import DataError
 from gpunet.nn.model_file import load
 from gpunet.nn.network import Network
@@ -42,16 +42,17 @@ def predict(
 ) -> None:
     """Classify the images or rows in each FILE: IDX, .npy, PNG or JPEG.
 
-    Integers 0 to 255 are scaled as in training; floats are taken as they are.
+    For a model of pictures, integers 0 to 255 are scaled as in training; floats are taken as they
+    are. --invert makes 255 - x of an integer x, and 1 - x of a float from 0 to 1.
     """
     backend = choose_backend(device, xp)
     if not (quiet or as_json):
         click.echo(device_line(backend), err=True)
     network = load(model, device=backend)
     rows: list[dict[str, Any]] = []
-    for name, X in read_inputs(inputs, network.input_format.image_shape, invert):
+    for name, X in read_inputs(inputs, network.input_format, invert):
         try:
-            rows += _predict(network, name, X[:limit])
+            rows += _predict(network, name, X[:limit], invert)
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
     if as_json:
@@ -62,15 +63,12 @@ def predict(
         click.echo(f"{_label(row):<{width}}  {row['class']}  {row['probability']:.4f}")
 
 
-def _predict(network: Network, name: str, X: Any) -> list[dict[str, Any]]:
+def _predict(network: Network, name: str, X: NDArray, invert: bool) -> list[dict[str, Any]]:
     """Return one result a row: its file, its number there, the class and its probability."""
     if network.architecture.output not in ("sigmoid", "softmax"):
         raise DataError("this model does not classify; use gpunet.load and predict in Python")
     known = network.input_format
-    scale = 1.0
-    if X.dtype.kind in "biu" and known.scale != 1.0:
-        X, scale = _as_pixels(X), known.scale
-    A = network.predict_proba(Dataset(X, np.zeros(len(X), np.int64), scale=scale))
+    A = network.predict_proba(as_examples(X, known.scale, invert))
     if network.architecture.output == "sigmoid":
         if A.shape[1] > 1:
             raise DataError("this model has several independent outputs; use it in Python")
@@ -85,16 +83,6 @@ def _predict(network: Network, name: str, X: Any) -> list[dict[str, Any]]:
         }
         for i, k in enumerate(best)
     ]
-
-
-def _as_pixels(X: NDArray) -> NDArray[np.uint8]:
-    """Return integers of any type as the pixels that they are."""
-    if X.size and (X.min() < 0 or X.max() > 255):
-        raise DataError(
-            f"expected pixels from 0 to 255, got {X.min()} to {X.max()}; scale other values as in "
-            "training and store them as floats"
-        )
-    return X.astype(np.uint8)
 
 
 def _label(row: dict[str, Any]) -> str:

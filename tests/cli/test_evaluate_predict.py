@@ -64,6 +64,82 @@ def test_integers_of_any_type_are_pixels(
     assert "0 to 255" in done.err
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int64", ">i2", "uint16", "float32", "float64", "bool"])
+def test_invert_undoes_the_inversion_of_every_type(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path], tmp_path: Path, dtype: str
+) -> None:
+    pixels = np.load(inputs["npy"])
+    if np.dtype(dtype).kind in "iu":
+        light, dark = pixels.astype(dtype), (255 - pixels).astype(dtype)
+    elif dtype == "bool":
+        light, dark = pixels > 127, pixels <= 127
+    else:
+        light = (pixels / 255).astype(dtype)
+        dark = 1 - light
+    np.save(tmp_path / "light.npy", light)
+    np.save(tmp_path / "dark.npy", dark)
+    expected = gpunet_here("predict", "--model", model, "light.npy", "--json").json
+    found = gpunet_here("predict", "--model", model, "dark.npy", "--invert", "--json").json
+    for a, b in zip(found["predictions"], expected["predictions"], strict=True):
+        assert a["class"] == b["class"]
+        # 1 - (1 - x) of float32 may differ from x in the last place.
+        assert a["probability"] == pytest.approx(b["probability"], abs=1e-6)
+
+
+def test_black_and_white_is_not_nearly_black(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    white = np.load(inputs["npy"]) > 127
+    np.save(tmp_path / "bool.npy", white)
+    np.save(tmp_path / "bytes.npy", white * np.uint8(255))
+    found, expected = (
+        gpunet_here("predict", "--model", model, name, "--json").json["predictions"]
+        for name in ("bool.npy", "bytes.npy")
+    )
+    for a, b in zip(found, expected, strict=True):
+        assert a["probability"] == pytest.approx(b["probability"], abs=1e-6)  # 255 * (1/255)
+
+
+@pytest.mark.parametrize(
+    ("factor", "options", "hint"),
+    [
+        (255.0, ["--invert"], "--invert takes floats from 0 to 1, got 0 to 255"),
+        (-1.0, ["--invert"], "--invert takes floats from 0 to 1, got -1 to -0"),
+        (255.0, [], "go up to 255; store pixels from 0 to 255 as integers"),
+        (255, ["--invert"], "expected pixels from 0 to 255, got 0 to 65025"),
+    ],
+)
+def test_what_can_be_no_pixels_is_refused(
+    gpunet_here: Command,
+    model: Path,
+    inputs: dict[str, Path],
+    tmp_path: Path,
+    factor: float,
+    options: list[str],
+    hint: str,
+) -> None:
+    pixels = np.load(inputs["npy"]).astype(np.int64)
+    X = pixels * factor if isinstance(factor, int) else pixels / 255 * factor
+    np.save(tmp_path / "rows.npy", X)
+    done = gpunet_here("predict", "--model", model, "rows.npy", *options)
+    assert (done.status, done.out) == (1, "")
+    assert hint in done.err
+    assert "rows.npy" in done.err
+
+
+def test_a_model_of_float_pictures_takes_no_bytes(
+    gpunet_here: Command, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    train = datasets.load("mnist58")[0].part(slice(0, 40))
+    np.savez(tmp_path / "floats.npz", X=train.X.reshape(-1, 28, 28) / 255, y=train.y)
+    options = ("--hidden", "2", "--epochs", "1", "--quiet", "--out", "run")
+    assert gpunet_here("train", "--dataset", "floats.npz", *options).status == 0
+    done = gpunet_here("predict", "--model", "run", inputs["png"])
+    assert done.status == 1
+    assert "doesn't know their scale" in done.err
+    assert gpunet_here("predict", "--model", "run", inputs["floats"], "--invert").status == 0
+
+
 def test_limit_and_the_printed_table(
     gpunet_here: Command, model: Path, inputs: dict[str, Path]
 ) -> None:
