@@ -7,15 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
+
 from gpunet import datasets
+from gpunet.cli.options import Name
 from gpunet.datasets import Dataset
 from gpunet.datasets.download import Report
 
 DEFAULT_TEST_FRACTION = 0.2
+HEADER = {"auto": None, "yes": True, "no": False}
+
+header_option = click.option(
+    "--header",
+    type=Name(list(HEADER)),
+    help="Whether the first line of a CSV file is a header.  [default: auto, which asks where it "
+    "may be either]",
+)
 
 
 def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset, Dataset]:
-    """Return (train, test) for the options of ``data_options``, --seed and --task."""
+    """Return (train, test) for the options of ``data_options``, --header, --seed and --task."""
     with download_bar(quiet) as report:
         return datasets.load(
             name,
@@ -24,6 +35,7 @@ def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset,
             test_fraction=options["test_fraction"] or DEFAULT_TEST_FRACTION,
             seed=options["seed"],
             task=options["task"],
+            header=HEADER[options["header"] or "auto"],
             report=report,
         )
 

@@ -8,7 +8,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.cli.data import load_data
+from gpunet.cli.data import header_option, load_data
 from gpunet.cli.options import (
     choose_backend,
     data_options,
@@ -38,6 +38,7 @@ from gpunet.nn.network import Network
     help="Which part of the data set.",
 )
 @data_options
+@header_option
 @device_options
 @click.option(
     "--seed",
@@ -57,7 +58,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     if not name:
         raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
     # The same examples are held out as in training, unless other ones are asked for.
-    for option in ("label_column", "test_fraction", "seed"):
+    for option in ("label_column", "header", "test_fraction", "seed"):
         if options[option] is None:
             options[option] = source.get(option)
     options["seed"] = options["seed"] or 0

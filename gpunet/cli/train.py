@@ -84,7 +84,7 @@ def train(**options: Any) -> None:
         if options["verbose"]:
             for name, value in backend.settings().items():
                 click.echo(f"{name}: {value}", err=True)
-        chosen = ("dataset", "label_column", "test_fraction", "seed")
+        chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
         source = {name: options[name] for name in chosen}
         network.input_format = replace(network.input_format, source=source)
         with _kept(network, folder, quiet):

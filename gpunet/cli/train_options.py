@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gpunet.cli.data import header_option
 from gpunet.cli.options import (
     Folder,
     Name,
@@ -65,6 +66,7 @@ OPTIONS: list[Callable[..., Any]] = [
     click.option("--dataset", default="mnist58", show_default=True, metavar="NAME|PATH",
                   help="A named data set, or your own .npz, .npy, .csv or folder of IDX files."),
     data_options,
+    header_option,
     click.option("--task", default="auto", show_default=True, metavar="auto|classification",
                   help="What the labels of your own data are; auto refuses numbers that look like "
                   "the target of a regression."),

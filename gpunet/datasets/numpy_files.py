@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.datasets import mapped
-from gpunet.datasets.csv_file import label_position
+from gpunet.datasets.columns import label_position
 from gpunet.datasets.parts import Part
 from gpunet.errors import DataError, FileError
 

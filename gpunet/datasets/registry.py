@@ -37,6 +37,7 @@ def load(
     test_fraction: float = 0.2,
     seed: int = 0,
     task: str = "auto",
+    header: bool | None = None,
     report: Report | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Load a data set as (train, test).
@@ -51,6 +52,8 @@ def load(
         seed: For data without a test part: which rows those are.
         task: "classification" takes any labels for classes; "auto" refuses numbers
             that look like the target of a regression (see ``refuse_regression``).
+        header: For a CSV: whether its first row is one; by default that is found out, and
+            refused where it cannot be.
         report: Where "mnist" has to be downloaded: see ``fetch_mnist``.
 
     Raises ArgumentError for an unknown name, DataError for bad data, FileError
@@ -58,16 +61,17 @@ def load(
     """
     check_task(task)
     if isinstance(name_or_path, str) and name_or_path in _LOADERS:
-        if label_column is not None:
+        if label_column is not None or header is not None:
+            option = "header" if label_column is None else "label_column"
             raise ArgumentError(
-                f"label_column is for tables of your own, but {name_or_path!r} has its labels "
+                f"{option} is for tables of your own, but {name_or_path!r} has its labels "
                 "already; leave it out"
             )
         if name_or_path == "mnist":
             return load_mnist(data_dir, report)
         return _LOADERS[name_or_path]()
     if os.path.exists(name_or_path):
-        return load_path(name_or_path, label_column, test_fraction, seed, task)
+        return load_path(name_or_path, label_column, test_fraction, seed, task, header)
     raise ArgumentError(
         f"unknown data set {os.fspath(name_or_path)!r}{did_you_mean(str(name_or_path), _LOADERS)}; "
         f"expected one of {', '.join(_LOADERS)}, or the path of an existing .csv, .npz or .npy "

@@ -19,6 +19,7 @@ def load_path(
     test_fraction: float = 0.2,
     seed: int = 0,
     task: str = "auto",
+    header: bool | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Load a file or folder of the user's as (train, test).
 
@@ -31,6 +32,7 @@ def load_path(
         seed: Which rows those are.
         task: "auto" refuses labels that look like the target of a regression (see
             task.refuse_regression), "classification" does not.
+        header: Whether the first row of a CSV is a header; None to find out (see csv_file).
 
     Text and integer labels become class numbers. uint8 features are taken for
     pixels: they get the scale 1/255. Raises DataError, FileError, ArgumentError.
@@ -42,6 +44,8 @@ def load_path(
             f"label_column is for tables (.csv, .npy), but {path} has its labels apart; "
             "leave it out"
         )
+    if header is not None and (path.is_dir() or suffix in (".npz", ".npy")):
+        raise ArgumentError(f"header is for CSV files, and {path} is none; leave it out")
     test: Part | None = None
     if path.is_dir():
         train, test = read_idx_folder(path)
@@ -51,7 +55,7 @@ def load_path(
     elif suffix == ".npy":
         train = read_npy(path, label_column)
     elif suffix in SUFFIXES:
-        train = read_csv(path, label_column)
+        train = read_csv(path, label_column, header)
     else:
         raise ArgumentError(
             f"{path}: expected a file that ends in {', '.join(SUFFIXES)}"

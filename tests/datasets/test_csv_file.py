@@ -69,7 +69,7 @@ def test_the_label_column_by_name_and_number(tmp_path: Path, column: str | int) 
         ("1,2,a\n3,4,a\n", "at least two classes, but every label is 'a'"),
         ("1,2,0.5\n3,4,1\n", "line 1: expected a class, got 0.5.*regression"),
         ("1,2,1\n3,4,\n", "line 2: the label is missing"),
-        ('1,2,"a\n' * 2 + "x" * 200_000, "field larger than field limit"),
+        ('1,2,b\n1,2,"a\n' + "x" * 200_000, "line 2: field larger than .* quote left open"),
         ("1,2,a\n", "at least two classes"),
     ],
 )
