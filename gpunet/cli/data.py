@@ -25,7 +25,9 @@ header_option = click.option(
 )
 
 
-def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset, Dataset]:
+def load_data(
+    name: str, options: dict[str, Any], quiet: bool, split_rows: int | None = None
+) -> tuple[Dataset, Dataset]:
     """Return (train, test) for the options of ``data_options``, --header, --seed and --task."""
     with download_bar(quiet) as report:
         return datasets.load(
@@ -36,6 +38,7 @@ def load_data(name: str, options: dict[str, Any], quiet: bool) -> tuple[Dataset,
             seed=options["seed"],
             task=options["task"],
             header=HEADER[options["header"] or "auto"],
+            split_rows=split_rows,
             report=report,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,8 +19,10 @@ from gpunet.cli.options import (
     output_options,
     print_json,
 )
+from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
+from gpunet.datasets.tables import CSV_SUFFIXES
 from gpunet.errors import ArgumentError, DataError
 from gpunet.nn.model_file import load
 from gpunet.nn.network import Network
@@ -47,7 +50,11 @@ from gpunet.nn.network import Network
 )
 @output_options
 def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None:
-    """Measure a saved network on a data set: loss, accuracy, and which classes it confuses."""
+    """Measure a saved network on a data set: loss, accuracy, and which classes it confuses.
+
+    Of your own data the rows that training held out are tested, and those added behind them since;
+    of any other change you are warned.
+    """
     quiet = options["quiet"] or options["as_json"]
     backend = choose_backend(options["device"], options["xp"])
     if not quiet:
@@ -58,14 +65,20 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     if not name:
         raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
     # The same examples are held out as in training, unless other ones are asked for.
-    for option in ("label_column", "header", "test_fraction", "seed"):
+    as_trained = ["test_fraction", "seed"]
+    if _is_text(name) == _is_text(source.get("dataset") or ""):
+        as_trained += ["label_column", "header"]
+    for option in as_trained:
         if options[option] is None:
             options[option] = source.get(option)
     options["seed"] = options["seed"] or 0
     options["task"] = "classification"  # as in training, else there were no classes to compare
-    train, test = load_data(name, options, quiet)
+    train, test = load_data(name, options, quiet, recorded_rows(source))
     data = test if part == "test" else train
     _check_classes(network, data)
+    compared = compare(source, train, test)
+    if compared.warning:
+        click.echo(f"warning: {compared.warning}", err=True)
     scores = network.evaluate(data)
     confusion = confusion_matrix(data.y, network.predict(data), len(data.classes))
     if options["as_json"]:
@@ -75,6 +88,9 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
                 "dataset": data.name,
                 "part": part,
                 "examples": len(data),
+                "same_data": compared.same,
+                "new_rows": compared.new_rows,
+                "warning": compared.warning,
                 **scores,
                 "classes": list(data.classes),
                 "confusion": confusion.tolist(),
@@ -88,6 +104,10 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         f"({len(data):,} examples)"
     )
     _show(confusion, data.classes)
+
+
+def _is_text(name: str) -> bool:
+    return Path(name).suffix.lower() in CSV_SUFFIXES
 
 
 def _check_classes(network: Network, data: Dataset) -> None:

@@ -24,6 +24,7 @@ from gpunet.cli.options import (
     device_line,
     print_json,
 )
+from gpunet.cli.same_data import record
 from gpunet.cli.train_options import train_options
 from gpunet.datasets import Dataset
 from gpunet.errors import ArgumentError, DataError, DivergedError
@@ -56,6 +57,7 @@ def train(**options: Any) -> None:
     if not quiet and not measures:
         click.echo(device_line(backend), err=True)
     training, test = load_data(options["dataset"], options, quiet)
+    known = record(training, test)
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)
     batch_size = min(options["batch_size"] or len(fitted), len(fitted))
@@ -85,7 +87,7 @@ def train(**options: Any) -> None:
             for name, value in backend.settings().items():
                 click.echo(f"{name}: {value}", err=True)
         chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
-        source = {name: options[name] for name in chosen}
+        source = {name: options[name] for name in chosen} | known
         network.input_format = replace(network.input_format, source=source)
         with _kept(network, folder, quiet):
             result = _result(network, history, training, test, options) | {"out": str(folder)}

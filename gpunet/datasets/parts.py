@@ -11,6 +11,7 @@ from gpunet.datasets.labels import number_labels
 from gpunet.datasets.mapped import MappedRows, lazily
 from gpunet.datasets.task import refuse_regression
 from gpunet.errors import ArgumentError, DataError
+from gpunet.ranges import whole
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,12 @@ def build_datasets(
     test_fraction: float = 0.2,
     seed: int = 0,
     task: str = "auto",
+    split_rows: int | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set.
 
-    Without ``test`` a seeded share of the rows of ``train`` becomes the test set.
+    Without ``test`` a seeded share of the rows of ``train`` becomes the test set; with
+    ``split_rows``, that of so many rows, and all that come behind them.
     Raises DataError for bad data, and with the task "auto" for labels that look like
     a regression's (see ``task``); ArgumentError for a bad fraction or seed.
     """
@@ -80,7 +83,9 @@ def build_datasets(
         refuse_regression(classes, len(y), train.labels_name)
     scale = 1 / 255 if X.dtype == np.uint8 else 1.0
     if test is None:
-        first, second = _split(len(X), name, test_fraction, seed)
+        divided = len(X) if split_rows is None else min(whole("split_rows", split_rows, 2), len(X))
+        first, second = _split(divided, name, test_fraction, seed)
+        second = np.concatenate([second, np.arange(divided, len(X))])
         X, y, X_test, y_test = X[first], y[first], X[second], y[second]
     else:
         X_test, test_shape = _features(test)

@@ -38,6 +38,7 @@ def load(
     seed: int = 0,
     task: str = "auto",
     header: bool | None = None,
+    split_rows: int | None = None,
     report: Report | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Load a data set as (train, test).
@@ -54,6 +55,9 @@ def load(
             that look like the target of a regression (see ``refuse_regression``).
         header: For a CSV: whether its first row is one; by default that is found out, and
             refused where it cannot be.
+        split_rows: For data without a test part, to which rows were added since a model
+            was trained on it: how many there were. They are divided as they were then,
+            and those behind them are test rows.
         report: Where "mnist" has to be downloaded: see ``fetch_mnist``.
 
     Raises ArgumentError for an unknown name, DataError for bad data, FileError
@@ -71,7 +75,7 @@ def load(
             return load_mnist(data_dir, report)
         return _LOADERS[name_or_path]()
     if os.path.exists(name_or_path):
-        return load_path(name_or_path, label_column, test_fraction, seed, task, header)
+        return load_path(name_or_path, label_column, test_fraction, seed, task, header, split_rows)
     raise ArgumentError(
         f"unknown data set {os.fspath(name_or_path)!r}{did_you_mean(str(name_or_path), _LOADERS)}; "
         f"expected one of {', '.join(_LOADERS)}, or the path of an existing .csv, .npz or .npy "

@@ -10,7 +10,8 @@ from gpunet.datasets.numpy_files import read_npy, read_npz
 from gpunet.datasets.parts import Part, build_datasets
 from gpunet.errors import ArgumentError, did_you_mean
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".npz", ".npy")
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+SUFFIXES = (*CSV_SUFFIXES, ".npz", ".npy")
 
 
 def load_path(
@@ -20,6 +21,7 @@ def load_path(
     seed: int = 0,
     task: str = "auto",
     header: bool | None = None,
+    split_rows: int | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Load a file or folder of the user's as (train, test).
 
@@ -33,6 +35,8 @@ def load_path(
         task: "auto" refuses labels that look like the target of a regression (see
             task.refuse_regression), "classification" does not.
         header: Whether the first row of a CSV is a header; None to find out (see csv_file).
+        split_rows: Where the data have no test part: divide so many rows only, as they were
+            before others were added behind them; those are all test rows.
 
     Text and integer labels become class numbers. uint8 features are taken for
     pixels: they get the scale 1/255. Raises DataError, FileError, ArgumentError.
@@ -44,7 +48,7 @@ def load_path(
             f"label_column is for tables (.csv, .npy), but {path} has its labels apart; "
             "leave it out"
         )
-    if header is not None and (path.is_dir() or suffix in (".npz", ".npy")):
+    if header is not None and (path.is_dir() or suffix not in CSV_SUFFIXES):
         raise ArgumentError(f"header is for CSV files, and {path} is none; leave it out")
     test: Part | None = None
     if path.is_dir():
@@ -54,11 +58,11 @@ def load_path(
         train, test = read_npz(path)
     elif suffix == ".npy":
         train = read_npy(path, label_column)
-    elif suffix in SUFFIXES:
+    elif suffix in CSV_SUFFIXES:
         train = read_csv(path, label_column, header)
     else:
         raise ArgumentError(
             f"{path}: expected a file that ends in {', '.join(SUFFIXES)}"
             f"{did_you_mean(suffix, SUFFIXES)}, or a folder of IDX files; rename or convert it"
         )
-    return build_datasets(path.name, train, test, test_fraction, seed, task)
+    return build_datasets(path.name, train, test, test_fraction, seed, task, split_rows)

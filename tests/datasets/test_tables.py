@@ -40,6 +40,22 @@ def test_the_split_takes_every_row_once(n: int, fraction: float, seed: int) -> N
     np.testing.assert_array_equal(again.X, train.X)
 
 
+@given(st.integers(2, 40), st.integers(0, 40), st.floats(0.001, 0.999), st.integers(0, 2**70))
+def test_added_rows_are_test_rows_and_move_no_other(
+    n: int, added: int, fraction: float, seed: int
+) -> None:
+    part = Part(np.arange(float(n + added))[:, None], np.arange(n + added) % 2, "t")
+    first = Part(part.X[:n], part.labels[:n], "t")
+    (train, test), (known, held_out) = (
+        build_datasets("t", part, None, fraction, seed, split_rows=n),
+        build_datasets("t", first, None, fraction, seed),
+    )
+    np.testing.assert_array_equal(train.X, known.X)
+    np.testing.assert_array_equal(test.X, np.vstack([held_out.X, part.X[n:]]))
+    fewer, _ = build_datasets("t", first, None, fraction, seed, split_rows=n + added)
+    np.testing.assert_array_equal(fewer.X, known.X)
+
+
 def test_another_seed_is_another_split(tmp_path: Path) -> None:
     path = savez(tmp_path, X=np.arange(100.0)[:, None], y=np.arange(100) % 2)
     assert load(path)[1].X.ravel().tolist() != load(path, seed=1)[1].X.ravel().tolist()
