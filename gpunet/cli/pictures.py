@@ -65,11 +65,14 @@ def read_picture(path: Path, known: InputFormat) -> NDArray[np.uint8]:
             "bytes, and doesn't know their scale; store the picture in a .npy file as in training"
         )
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
         raise MissingExtraError("pictures need Pillow; pip install 'gpunet[plot]'") from error
     try:
-        with Image.open(path) as image:
+        with Image.open(path) as stored:
+            image = ImageOps.exif_transpose(stored)  # as the camera was held
+            if image.mode.startswith("I"):  # 16 bits, which convert would cut off at 255
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             # Transparent parts are paper, whatever colour is stored in them.
             rgba = image.convert("RGBA")
             paper = Image.new("RGBA", rgba.size, "white")

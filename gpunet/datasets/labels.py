@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from gpunet.errors import DataError
 
+# What programs write for a number that is missing, beside nothing and NaN.
+MISSING = {"", "na", "n/a", "#n/a", "null", "none", "?"}
+
 
 def number_labels(
     labels: NDArray,
@@ -24,7 +27,8 @@ def number_labels(
         classes: The classes to number by, for a test set; by default the
             distinct labels, numbers in numeric and text in alphabetic order.
 
-    Raises DataError for a missing label, a fraction, fewer than two classes, or
+    Raises DataError for a missing label (nothing, NaN; beside numbers only, also
+    NA, null, none or ?), a fraction, fewer than two classes, or
     a label outside ``classes``.
     """
     if labels.dtype.kind not in "buifUS":
@@ -39,8 +43,12 @@ def number_labels(
     def where(position: int) -> str:
         return row(int((index == position).argmax()))
 
+    # Such a word among numbers is no class; among words it may be one (Namibia's code is NA).
+    words = {text.lower() for text in texts if _numbers([text]) is None}
+    amid_numbers = words <= MISSING and len(words) < len(texts)
+    missing = {"", "nan"} | (words if amid_numbers else set())
     for position, text in enumerate(texts):
-        if text.lower() in ("", "nan"):
+        if text.lower() in missing:
             raise DataError(
                 f"{name}, {where(position)}: the label is missing; expected a class. "
                 "Drop that row or fill it in"

@@ -8,6 +8,8 @@ from running import Command
 
 import gpunet as library
 from gpunet import datasets
+from gpunet.cli.pictures import read_picture
+from gpunet.nn.network import InputFormat
 
 ROWS = 12
 
@@ -147,6 +149,18 @@ def test_limit_and_the_printed_table(
     lines = done.out.splitlines()
     assert len(lines) == 3
     assert all(line.split()[1] in ("5", "8") for line in lines)
+
+
+def test_a_picture_of_16_bits_or_turned_by_the_camera_is_the_same_picture(tmp_path: Path) -> None:
+    image_module = pytest.importorskip("PIL.Image")
+    pixels = np.arange(0, 120, 10, dtype=np.uint8).reshape(3, 4)
+    image_module.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    turned, exif = image_module.fromarray(np.rot90(pixels)), image_module.Exif()
+    exif[0x0112] = 6  # to be shown turned by a quarter, clockwise
+    turned.save(tmp_path / "turned.png", exif=exif)
+    known = InputFormat(scale=1 / 255, image_shape=(3, 4))
+    for name in ("deep.png", "turned.png"):
+        np.testing.assert_array_equal(read_picture(tmp_path / name, known), pixels)
 
 
 def test_dark_on_light_is_pointed_out(

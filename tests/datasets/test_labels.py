@@ -16,6 +16,9 @@ from gpunet.errors import DataError
         (["1.0", "-2", "01"], ("-2", "1"), [1, 0, 1]),
         (["b", "10", "9"], ("10", "9", "b"), [2, 0, 1]),
         ([3.0, -1.0], ("-1", "3"), [1, 0]),
+        (["NA", "DE", "NA"], ("DE", "NA"), [1, 0, 1]),  # a country
+        (["none", "1", "many"], ("1", "many", "none"), [2, 0, 1]),
+        (["none", "null"], ("none", "null"), [0, 1]),
         ([True, False], ("False", "True"), [1, 0]),
         ([b"x", b"a"], ("a", "x"), [1, 0]),
         ([2**53, 2**53 + 1], (str(2**53), str(2**53 + 1)), [0, 1]),
@@ -42,6 +45,8 @@ def test_integer_classes_are_in_numeric_order(labels: list[int]) -> None:
         ([0.5, 1.0], "row 0: expected a class, got 0.5"),
         ([1.0, np.nan, 0.0], "row 1: the label is missing"),
         ([1.0, np.inf, 0.0], "row 1: expected a class, got inf"),
+        (["1", "0", "NA"], "row 2: the label is missing"),
+        (["1", "?", "0", "null"], "row 1: the label is missing"),
         ([1j, 2j], "integers or text, got the type complex128"),
     ],
 )
