@@ -58,6 +58,6 @@ def compare(source: dict[str, Any], training: Dataset, test: Dataset) -> Compari
     return Comparison(
         False,
         new_rows,
-        f"{training.name} has {new_rows:,} rows more than when the model was trained; they are "
-        "tested along with those that were held out then",
+        f"{training.name} has {new_rows:,} rows more than when the model was trained; they "
+        "belong to the test part, with those that were held out then",
     )
