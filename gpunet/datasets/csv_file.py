@@ -88,13 +88,13 @@ def _read_table(
             unsure = asked and not sure and len(labels) == 1
             raise _bad_cell(name, line, cells, label_at, names, unsure) from None
         values.extend(numbers)
-    X = np.frombuffer(values, np.float64).reshape(len(labels), width - 1)
-    if header is None and (header := told_by_the_rest(place, first, label_at, X, labels)):
-        X, labels, lines = X[1:], labels[1:], lines[1:]
     if not labels:
         raise DataError(
             f"{name} has no rows; expected a table with features and a label in each line"
         )
+    X = np.frombuffer(values, np.float64).reshape(len(labels), width - 1)
+    if header is None and (header := told_by_the_rest(place, first, label_at, X, labels)):
+        X, labels, lines = X[1:], labels[1:], lines[1:]
     if header:
         _refuse_index(name, first[:label_at] + first[label_at + 1 :], X)
     return Part(X, np.array(labels), name, f"{name}, label column", lambda i: f"line {lines[i]}")

@@ -111,4 +111,4 @@ def _class_numbers(y: NDArray, classes: tuple[str, ...]) -> NDArray:
             f"y holds {float(y[wrong][0]):g}, but with {len(classes)} classes it must hold whole "
             f"numbers from 0 to {len(classes) - 1}; for a regression leave out classes"
         )
-    return y.astype(np.int64)
+    return y.astype(np.int64, copy=False)

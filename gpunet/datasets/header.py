@@ -56,8 +56,8 @@ def told_by_the_rest(
         X: The features (n, features), those of the first row in X[0].
         labels: All n labels.
 
-    Raises DataError where it may be either: of all rows it is the first one that has a label of
-    its own, or numbers in equal steps, or no fractions; or where its numbers count 0, 1, 2, ...
+    Raises DataError where it may be either: it is the only row that has a label of its own, or
+    numbers in equal steps, or no fractions; or where its numbers count 0, 1, 2, ...
     or 1, 2, 3, ...
     """
     label, others = labels[0], labels[1:]
