@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gpunet.datasets.idx import read_idx
 from gpunet.errors import DataError, FileError, MissingExtraError
-from gpunet.nn.network import InputFormat
+from gpunet.nn.input_format import InputFormat
 
 PICTURES = (".png", ".jpg", ".jpeg")
 # A digit of MNIST is light on dark: its mean is near 33 of 255. Scans are dark on light.

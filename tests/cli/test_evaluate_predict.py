@@ -9,7 +9,7 @@ from running import Command
 import gpunet as library
 from gpunet import datasets
 from gpunet.cli.pictures import read_picture
-from gpunet.nn.network import InputFormat
+from gpunet.nn.input_format import InputFormat
 
 ROWS = 12
 
