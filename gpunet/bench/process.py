@@ -25,7 +25,8 @@ class Worker:
     """A worker process; ends with the ``with`` block.
 
     It gets a process group of its own: Ctrl-C reaches the parent alone, which then ends the worker
-    and whatever that has started (compilers, say).
+    and whatever that has started (compilers, say). If the parent is killed itself, the worker
+    notices (worker.end_with_parent).
 
     Args:
         name: A key of registry.ENTRIES.

@@ -3,14 +3,19 @@
 python -m gpunet.bench.worker NAME      NAME: a key of registry.ENTRIES
 
 It reads one JSON object a line, {"do": NAME OF AN ACTION, ...}, and answers each with one, which
-has the key "error" if something went wrong. It ends when its input does.
+has the key "error" if something went wrong. It ends when its input does, in the middle of a request
+too: whoever asked has died, and a GPU's memory is not to be kept for nobody.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import sys
+import threading
+import time
 import warnings
 from math import ceil
 from typing import Any
@@ -18,6 +23,7 @@ from typing import Any
 from gpunet.bench.job import CHECK_EPOCHS, Job
 from gpunet.bench.peers.base import Peer
 from gpunet.bench.peers.products import Products
+from gpunet.bench.process import ENDING_SECONDS
 from gpunet.bench.registry import ENTRIES
 
 WARM_UP_SECONDS = 0.1
@@ -41,7 +47,7 @@ class Actions:
         """Set up for timing; find out how many epochs last for about so many seconds."""
         before = peak_memory()
         self.peer = self.entry.create(Job.from_dict(job))
-        self.peer.train(1)  # compiles, allocates
+        self.peer.train(2)  # compiles, allocates; at the second time captures
         epoch = self.peer.seconds(1)
         while self.epochs * epoch < seconds / 4:
             self.epochs *= 2
@@ -96,8 +102,29 @@ def peak_memory() -> float | None:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
+def end_with_parent() -> None:
+    """Watch for the end of standard input, and end the process group a little later.
+
+    A worker that is idle sees that end by itself, and is gone before.
+    """
+    if not hasattr(select, "poll"):  # Windows
+        return
+    hung_up = select.poll()
+    hung_up.register(sys.stdin.fileno(), 0)  # no event but the hang-up, which needs no asking
+
+    def watch() -> None:
+        hung_up.poll()
+        time.sleep(ENDING_SECONDS)
+        if os.getpgrp() == os.getpid():  # then whatever it has started is in its group
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(arguments: list[str]) -> None:
     """Answer requests until there are no more."""
+    end_with_parent()
     # Libraries print things: standard output is kept for answers, theirs goes to standard error.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

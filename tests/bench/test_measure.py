@@ -1,8 +1,13 @@
 """Checks, turns and failures, with workers that pretend and with real ones."""
 
+import os
+import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +18,7 @@ from gpunet.bench.process import Worker, WorkerError
 
 Rows = dict[str, dict]
 PEERS = ("gpunet", "sklearn")
+PS = shutil.which("ps")
 
 
 def rows(report: dict) -> Rows:
@@ -119,3 +125,57 @@ def test_what_a_library_prints_is_no_answer() -> None:
         with pytest.raises(WorkerError, match=r"AttributeError: .* 'print_something'"):
             worker.ask("print_something", 60)
         assert worker.ask("memory", 60)["device_mb"] is None
+
+
+LONG_REQUEST = """
+import subprocess, sys, time
+from gpunet.bench import worker
+worker.ENDING_SECONDS = 0.1
+def memory(self):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    open(sys.argv[2], "w").write(str(child.pid))
+    time.sleep(60)
+worker.Actions.memory = memory
+worker.main(sys.argv[1:])
+"""
+BENCH = """
+import sys
+from gpunet.bench.process import Worker
+command = (sys.executable, "-c", sys.argv[1], "gpunet", sys.argv[2])
+worker = Worker("gpunet", command)
+print(worker._process.pid, flush=True)
+worker.ask("memory", 60)
+"""
+
+
+@pytest.mark.skipif(PS is None, reason="the command ps, which tells who is alive, is not there")
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "child"
+    arguments = [sys.executable, "-c", BENCH, LONG_REQUEST, str(told)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as bench:
+        assert bench.stdout is not None
+        worker = int(bench.stdout.readline())
+        wait_until(lambda: told.exists() and told.read_text() != "")
+        bench.send_signal(signal.SIGKILL)
+    processes = worker, int(told.read_text())
+    try:
+        wait_until(lambda: not any(map(alive, processes)))
+    finally:
+        for process in filter(alive, processes):
+            os.kill(process, signal.SIGKILL)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait; the request, and the worker's child, would have lasted for 60 s."""
+    deadline = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    """Return whether it runs; one that has ended may stay as a zombie until somebody asks."""
+    state = subprocess.run(
+        [PS, "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
+    ).stdout
+    return bool(state.strip()) and not state.startswith("Z")
