@@ -1,10 +1,14 @@
 """Every library that is installed trains as the reference does."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from gpunet.backends.strict_device import StrictDeviceBackend
 from gpunet.bench.job import Job
 from gpunet.bench.peers.base import Peer
 from gpunet.bench.reference import TOLERANCE, disagreement, reference_losses
@@ -93,6 +97,78 @@ def test_the_products_are_those_of_a_step(monkeypatch: pytest.MonkeyPatch) -> No
     assert shapes[5] == ((8, 784), (784, 8))
     assert sum(2 * a * b * d for (a, b), (_, d) in step) == products.job.flops(32)
     assert products.seconds(2) > 0
+
+
+class Replaying(StrictDeviceBackend):
+    """Runs captured work once, as a capture does; from then on it only counts the replays."""
+
+    replays = 0
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        work()
+
+        def replay() -> None:
+            self.replays += 1
+
+        return replay
+
+
+def test_on_a_device_the_limit_is_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Replaying()
+    monkeypatch.setattr("gpunet.bench.peers.products.get_backend", lambda device: backend)
+    job = Job((784, 8, 1), 3000, device="cuda:0", examples=9000)  # two chunks: 6,000 and 3,000
+    products = ENTRIES[PRODUCTS].create(job)
+    backend.counts.clear()
+    products.train(5)
+    assert backend.replays == 10
+    assert backend.counts["launch"] == 0, "products were launched from Python"
+
+
+class FakeCupy:
+    """What is asked about a device: its free memory, and the pool's account of it."""
+
+    def __init__(self, free: int) -> None:
+        self.current = 0
+        runtime = SimpleNamespace(memGetInfo=lambda: (free if self.current == 1 else 0, 0))
+        self.cuda = SimpleNamespace(Device=self.device, runtime=runtime)
+
+    @contextmanager
+    def device(self, number: int) -> Iterator[None]:
+        before, self.current = self.current, number
+        yield
+        self.current = before
+
+    def get_default_memory_pool(self) -> SimpleNamespace:
+        return SimpleNamespace(total_bytes=lambda: 7e6 if self.current == 1 else 0)
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"), [(80 * 10**9, 4 * 10**9), (2 * 10**9, 5 * 10**8)], ids=["much", "little"]
+)
+def test_on_a_gpu_gigabytes_are_copied_where_they_are_free(
+    monkeypatch: pytest.MonkeyPatch, free: int, expected: int
+) -> None:
+    copied: list[int] = []
+    backend = SimpleNamespace(
+        name="cupy",
+        xp=FakeCupy(free),
+        zeros=lambda shape, dtype: shape[0],  # of bytes: the array is its own size
+        assign=lambda target, source: copied.append(source),
+        synchronize=lambda: None,
+    )
+    products = ENTRIES[PRODUCTS].create(JOBS["all at once"])
+    monkeypatch.setattr(products, "backend", backend)
+    monkeypatch.setattr(products, "job", replace(products.job, device="cuda:1"))
+    assert products.copy_bandwidth() > 0
+    assert set(copied) == {expected}
+
+
+def test_the_memory_is_that_of_the_job_s_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = peer("gpunet", JOBS["all at once"])
+    assert own.device_peak() is None
+    monkeypatch.setattr(own.network.backend, "xp", FakeCupy(0))
+    monkeypatch.setattr(own, "job", replace(own.job, device="cuda:1"))
+    assert own.device_peak() == 7
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,12 @@ class Gpunet(Peer):
         return self.network.predict(Dataset(X, X[:, 0], SCALE))
 
     def device_peak(self) -> float | None:
-        """Return what CuPy's pool has taken from the device, in MB."""
+        """Return what CuPy's pool has taken from the job's device, in MB."""
         xp = self.network.backend.xp
         if not hasattr(xp, "get_default_memory_pool"):
             return None
-        return float(xp.get_default_memory_pool().total_bytes()) / 1e6
+        with xp.cuda.Device(self.job.device_number):  # the pool has an account for each device
+            return float(xp.get_default_memory_pool().total_bytes()) / 1e6
 
 
 class GpunetTF32(Gpunet):

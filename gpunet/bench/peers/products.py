@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from gpunet.backends import get_backend
 from gpunet.bench.job import Job
 from gpunet.bench.peers.base import Peer
+from gpunet.training.epochs import chunks_of
 
 COPIED_BYTES = 96 * 10**6  # more than caches hold
+# A GPU copies that in the time of some launches; this takes it milliseconds.
+COPIED_ON_GPU = 4 * 10**9
 
 
 class Products(Peer):
     """Z = A W and dW = A^T dZ of each layer, and dA = dZ W^T of all but the first, float32.
 
     On a CPU with all threads of the BLAS and with one: which is faster depends on the size and on
-    what else the machine does.
+    what else the machine does. On a GPU an epoch's products are one graph, as a launch from Python
+    takes longer than a small product.
     """
 
     def __init__(self, job: Job) -> None:
@@ -34,6 +38,11 @@ class Products(Peer):
         self.A, self.dZ, self.spare = (
             [self._filled((rows, size)) for size in job.network] for _ in range(3)
         )
+        batch = job.batch or self.n
+        self._works = [
+            self.backend.capture(partial(self._steps, chunk, batch))
+            for chunk in chunks_of(self.n, batch)
+        ]
 
     def _filled(self, shape: tuple[int, ...], dtype: str = "float32") -> Any:
         """Return ones: memory of zeros that nobody has written to need not be there at all."""
@@ -43,6 +52,8 @@ class Products(Peer):
         """Return how long an epoch's products took: the quicker of all threads and one."""
         if self.job.device != "cpu":
             return super().seconds(epochs)
+        from threadpoolctl import threadpool_limits
+
         half = max(1, epochs // 2)
         with threadpool_limits(1, "blas"):
             one = super().seconds(half)
@@ -57,25 +68,33 @@ class Products(Peer):
             if l:
                 matmul(dZ, W.T, out=self.spare[l][:rows, :])
 
+    def _steps(self, steps: range, batch: int) -> None:
+        for step in steps:
+            self._step(min(batch, self.n - step * batch))
+
     def train(self, epochs: int) -> list[float]:
         """Compute the products of so many epochs; there is no loss."""
-        batch = self.job.batch or self.n
         for _ in range(epochs):
-            for start in range(0, self.n, batch):
-                self._step(min(batch, self.n - start))
+            for work in self._works:
+                work()
         self.backend.synchronize()
         return []
 
     def copy_bandwidth(self) -> float:
         """Return the speed of copying a large array, in GB read and written per second."""
-        source, target = (self._filled((COPIED_BYTES,), "uint8") for _ in range(2))
+        if self.backend.name == "cupy":
+            size = min(COPIED_ON_GPU, device_memory_free(self.backend.xp, self.job) // 4)
+            source, target = (self.backend.zeros((size,), "uint8") for _ in range(2))
+        else:
+            size = COPIED_BYTES
+            source, target = (self._filled((size,), "uint8") for _ in range(2))
         times = []
         for _ in range(7):
             started = time.perf_counter()
             self.backend.assign(target, source)
             self.backend.synchronize()
             times.append(time.perf_counter() - started)
-        return 2 * COPIED_BYTES / min(times) / 1e9
+        return 2 * size / min(times) / 1e9
 
     def epoch(self, order: NDArray) -> Any:
         """Never called."""
@@ -84,3 +103,9 @@ class Products(Peer):
     def full_batch(self) -> Any:
         """Never called."""
         raise NotImplementedError
+
+
+def device_memory_free(cupy: Any, job: Job) -> int:
+    """Return how many bytes are free on the job's GPU."""
+    with cupy.cuda.Device(job.device_number):
+        return int(cupy.cuda.runtime.memGetInfo()[0])
