@@ -1,159 +1,167 @@
-"""Everything that needs a GPU, in one run of less than eight minutes from a plain checkout.
+"""Everything that needs a GPU, in one command of at most nine minutes, from a plain checkout.
 
-python scripts/gpu_check.py                  writes gpu-report.json and docs/gpu.md
+python scripts/gpu_check.py                      writes gpu-report/report.json, gpu.md and logs
+python scripts/gpu_check.py --only smoke,tests   some parts
+python scripts/gpu_check.py --wheels wheels/     with wheels of what the machine lacks
 
-It runs `gpunet doctor`, the tests marked gpu, `gpunet verify` and `gpunet bench`, and writes what
-came of them, with device, driver, versions and commit.
-Exit status 1 if no GPU is usable or anything failed.
+The parts run in the order of their worth, each in a process of its own and within its own time,
+and the report is written again after each: what hangs, crashes or fills the disk spoils no other.
+The exit status is 1 if anything failed or no GPU is usable, 2 for wrong usage.
+
+This script and its part of gpu_check_parts need nothing but the standard library (hence argparse,
+where gpunet's own commands take click): on a machine without a module it has to be able to say so.
 """
 
+from __future__ import annotations
+
+import argparse
 import datetime
-import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import click
+from gpu_check_parts.modules import STAND_INS, find_missing, install
+from gpu_check_parts.parts import all_parts, chosen, missing_tools
+from gpu_check_parts.report import Report
+from gpu_check_parts.schedule import check
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-MINUTES = {"doctor": 0.5, "tests": 3.5, "verify": 1, "bench": 3}
-BATCHES = "128,full"
-PEERS = "gpunet,gpunet-tf32,gpunet-split16,torch,torch-graph,jax"
-
-
-def run_module(part: str, *arguments: str) -> tuple[int, str, str]:
-    """Run ``python -m ...`` from the checkout; a run past its time is status 124."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    try:
-        done = subprocess.run(  # noqa: S603 (our own modules)
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            timeout=60 * MINUTES[part],
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        out = error.stdout or b""
-        return 124, out.decode() if isinstance(out, bytes) else out, "past its time"
-    return done.returncode, done.stdout, done.stderr
+SCRIPTS = Path(__file__).resolve().parent
+ROOT = SCRIPTS.parent
 
 
-def json_part(part: str, *arguments: str) -> dict[str, Any]:
-    """Run a gpunet command with --json; without JSON, return what it said instead."""
-    status, out, err = run_module(part, "gpunet", *arguments, "--json")
-    try:
-        return {"status": status, **json.loads(out)}
-    except ValueError:
-        return {"status": status, "message": err.strip() or out.strip()}
-
-
-def tests() -> dict[str, Any]:
-    """Run the GPU tests; a missing GPU fails them."""
-    status, out, err = run_module(
-        *("tests", "pytest", "-p", "gpunet.parity.plugin", "--require-gpu", "-m", "gpu"),
-        *("-q", "--tb=short", "-p", "no:cacheprovider"),
+def options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what is asked for; wrong usage ends the program with status 2."""
+    parser = argparse.ArgumentParser(description="Run all that needs a GPU, and report.")
+    add = parser.add_argument
+    add("--device", default="cuda:0", metavar="cuda:N", help="which GPU [default: cuda:0]")
+    add("--out", type=Path, metavar="DIR",
+        help="folder for the report [default: $OUT, else gpu-report]")  # fmt: skip
+    add("--wheels", type=Path, metavar="DIR", help="install the wheels in it first, for this run")
+    add(
+        "--only",
+        type=names,
+        default=[],
+        metavar="A,B",
+        help="these parts, such as smoke,peers/torch",
     )
-    lines = [line for line in (out + err).splitlines() if line.strip()]
-    return {"status": status, "summary": lines[-1] if lines else "", "tail": lines[-40:]}
+    add("--skip", type=names, default=[], metavar="A,B", help="all parts but these")
+    add("--budget", type=float, default=540.0, metavar="SECONDS",
+        help="for everything; what does not fit is left out [default: 540]")  # fmt: skip
+    add("--profile", action="store_true", help="ncu and compute-sanitizer too, where they are")
+    chosen = parser.parse_args(arguments)
+    if not re.fullmatch(r"cuda:\d+", chosen.device):
+        parser.error(f"--device {chosen.device}: expected cuda:N, such as cuda:0")
+    if not chosen.budget > 0:
+        parser.error(f"--budget {chosen.budget}: expected a number of seconds above 0")
+    if chosen.wheels is not None and not chosen.wheels.is_dir():
+        parser.error(f"--wheels {chosen.wheels}: expected a folder with wheels in it")
+    chosen.out = (chosen.out or Path(os.environ.get("OUT") or "gpu-report")).resolve()
+    if chosen.out.exists() and not chosen.out.is_dir():
+        parser.error(f"--out {chosen.out}: expected a folder; this is a file")
+    chosen.error = parser.error
+    return chosen
 
 
-def bench(device: str, batches: str = BATCHES) -> dict[str, Any]:
-    """Time steps in each precision beside the other libraries that are installed."""
-    return json_part(
-        *("bench", "bench", "--device", device, "--batch", batches),
-        *("--peers", PEERS, "--rounds", "5", "--seconds", "0.2"),
-    )
+def names(text: str) -> list[str]:
+    """Return what stands between the commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def say(text: str) -> None:
+    """Print at once; a reader that has gone is no reason to stop."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def commit() -> str:
     """Return the checkout's commit, marked where files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
+        done = subprocess.run(  # noqa: S603 (a fixed command)
+            command, capture_output=True, text=True, check=True, timeout=5
         )
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip()
 
 
-def page(report: dict[str, Any]) -> str:
-    """Return docs/gpu.md."""
-    doctor, verify = report["doctor"], report["verify"]
-    versions = ", ".join(f"{name} {v}" for name, v in doctor.get("versions", {}).items())
-    lines = [
-        "# The latest run on a GPU",
-        "",
-        f"`python scripts/gpu_check.py`, {report['date']}, commit {report['commit']}, "
-        f"{report['seconds']:.0f} s. {versions}.",
-        "",
-        "| check | result |",
-        "|---|---|",
-        f"| `gpunet doctor` | {doctor.get('verdict', doctor.get('message', ''))} |",
-        f"| GPU tests | {report['tests']['summary']} |",
-        f"| `gpunet verify` | {'passed' if verify.get('passed') else 'FAILED'}, "
-        f"{len(verify.get('findings', []))} checks |",
-        "",
-        "Training steps of 784-196-1 in turn, medians; *products* are the matrix products alone:",
-        "",
-        "| batch | library | us a step | time by gpunet's |",
-        "|---|---|---|---|",
-    ]
-    for workload in report["bench"].get("workloads", []):
-        for row in workload["rows"]:
-            if row["ms"] is None:
-                said = f"{row['status']}: {row['message']} | |"
-            else:
-                said = f"{1e3 * row['ms']['median']:.1f} | {row['ratio']['median']:.2f} |"
-            lines.append(f"| {workload['batch']} | {row['peer']} | {said}")
-    if "workloads" not in report["bench"]:
-        lines.append(f"| | | {report['bench'].get('message', '')} | |")
-    return "\n".join(lines) + "\n"
-
-
-@click.command()
-@click.option("--device", default="cuda:0", show_default=True, help="Which GPU: cuda:N.")
-@click.option("--out", default="gpu-report.json", show_default=True, type=click.Path())
-@click.option("--docs/--no-docs", default=True, help="Write docs/gpu.md.", show_default=True)
-def main(device: str, out: str, docs: bool) -> None:
-    """Run all that needs a GPU and write one report."""
-    from gpunet.files import write_atomically
-
-    started = time.perf_counter()
-    report: dict[str, Any] = {
-        "device": device,
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit(),
-        "doctor": json_part("doctor", "doctor", "--device", device),
+def environment(folders: Sequence[Path]) -> dict[str, str]:
+    """Return the parts' environment: this checkout, and these folders, before all else."""
+    path = [str(ROOT), str(SCRIPTS), *map(str, folders), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",  # what hangs says where when it is ended
     }
-    usable = report["doctor"].get("usable") is True
-    click.echo(f"doctor: {report['doctor'].get('verdict', report['doctor'])}")
-    if usable:
-        report["tests"] = tests()
-        click.echo(f"tests: {report['tests']['summary']}")
-        report["verify"] = json_part("verify", "verify", "--device", device)
-        click.echo(f"verify: {'passed' if report['verify'].get('passed') else 'FAILED'}")
-        report["bench"] = bench(device)
-    report["seconds"] = time.perf_counter() - started
-    report["passed"] = (
-        usable and report["tests"]["status"] == 0 and report["verify"].get("passed") is True
-    )
-    write_atomically(out, json.dumps(report, indent=1) + "\n")
-    if usable and docs:
-        write_atomically(ROOT / "docs" / "gpu.md", page(report))
-    click.echo(f"{'passed' if report['passed'] else 'FAILED'}; the report is in {out}")
-    sys.exit(0 if report["passed"] else 1)
+
+
+def prepare(wheels: Path | None, target: Path) -> dict[str, Any]:
+    """Install the wheels and look at what is missing then; say both."""
+    facts: dict[str, Any] = {}
+    if wheels is not None:
+        facts["wheels"], facts["bad_wheels"] = install(wheels, target)
+        say(f"installed for this run: {', '.join(facts['wheels']) or 'nothing'}")
+        for name, why in facts["bad_wheels"].items():
+            say(f"NOT installed: {name}: {why}")
+        sys.path.insert(0, str(target))
+    facts["missing"] = find_missing()
+    for name, cost in facts["missing"].items():
+        say(f"missing: {name}: {cost}")
+    return facts
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the parts; return the exit status."""
+    started = time.monotonic()
+    asked = options(arguments)
+    parts = all_parts(asked.device, asked.out)
+    try:
+        wanted, left_out = chosen(parts, asked.only, asked.skip, asked.profile)
+    except ValueError as error:
+        asked.error(str(error))
+    with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as folder:
+        target = Path(folder)
+        facts = {
+            "command": shlex.join(["python", "scripts/gpu_check.py", *arguments]),
+            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "commit": commit(),
+            "device": asked.device,
+            "budget_s": asked.budget,
+            **prepare(asked.wheels, target),
+        }
+        report = Report(asked.out, facts, say)
+        stand_ins = [STAND_INS] if "threadpoolctl" in facts["missing"] else []
+        try:
+            check(
+                wanted,
+                report,
+                left=lambda: asked.budget - (time.monotonic() - started),
+                missing=missing_tools(facts["missing"]),
+                environment=environment([target, *stand_ins]),
+                folder=ROOT,
+            )
+        except KeyboardInterrupt:
+            report.interrupt()
+    report.conclude(left_out)
+    return 0 if report.passed else 1
+
+
+def interrupt(number: int, frame: object) -> NoReturn:
+    """Do for other signals what Ctrl-C does: end the part at hand, and save."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    main()
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), interrupt)
+    sys.exit(main(sys.argv[1:]))

@@ -70,6 +70,7 @@ class Comparison:
         n: Number of examples of the job.
         peers: Names in registry.PEERS.
         start: Starts a worker by its name; tests replace it.
+        limit: Whether to measure the matrix products alone beside them.
     """
 
     def __init__(
@@ -80,12 +81,13 @@ class Comparison:
         timing: Timing,
         say: Say = lambda text: None,
         start: Callable[[str], Worker] = Worker,
+        limit: bool = True,
     ) -> None:
         self.job, self.n, self.timing, self.say = job, n, timing, say
         self.steps = -(-n // (job.batch or n))
         self.start = start
         self.rows: dict[str, Row] = {}
-        for name in (*peers, PRODUCTS):
+        for name in (*peers, PRODUCTS) if limit else peers:
             entry = ENTRIES[name]
             row = self.rows[name] = Row(name, entry.version, entry.placed(job).device)
             row.message = entry.obstacle(job)
@@ -182,7 +184,7 @@ class Comparison:
                     "of_limit": ratios(limit, times),
                 }
             )
-        products = rows.pop()
+        products = rows.pop() if PRODUCTS in self.rows else {}
         rate = self.job.flops(self.n) / self.steps / products["ms"]["median"] if limit else None
         return {
             "network": self.job.name,

@@ -85,6 +85,16 @@ def test_without_gpunet_there_is_no_ratio_and_without_products_no_limit(
     assert found["sklearn"]["status"] == MEASURED
 
 
+@pytest.mark.parametrize(("peers", "limit"), [(("gpunet",), False), ((), True)])
+def test_each_can_be_measured_by_itself(
+    job: Job, fakes: Callable, peers: tuple[str, ...], limit: bool
+) -> None:
+    report = Comparison(job, 200, peers, Timing(3, 0.01), start=fakes(), limit=limit).run()
+    assert [row["peer"] for row in report["rows"]] == list(peers)
+    assert (report["products"].get("ms") is not None) == limit
+    assert (report["products"]["gflops_per_s"] is not None) == limit
+
+
 def test_real_workers_agree_and_are_timed(job: Job) -> None:
     found = rows(Comparison(job, 200, ("gpunet", "tutorial"), Timing(2, 0.01)).run())
     assert found["gpunet"]["status"] == MEASURED, found["gpunet"]["message"]
