@@ -56,12 +56,16 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--skip", type=names, default=[], metavar="A,B", help="all parts but these")
     add("--budget", type=float, default=540.0, metavar="SECONDS",
         help="for everything; what does not fit is left out [default: 540]")  # fmt: skip
+    add("--examples", type=int, metavar="N",
+        help="time training on the first N only, on a slow device [default: all]")  # fmt: skip
     add("--profile", action="store_true", help="ncu and compute-sanitizer too, where they are")
     chosen = parser.parse_args(arguments)
     if not re.fullmatch(r"cuda:\d+", chosen.device):
         parser.error(f"--device {chosen.device}: expected cuda:N, such as cuda:0")
     if not chosen.budget > 0:
         parser.error(f"--budget {chosen.budget}: expected a number of seconds above 0")
+    if chosen.examples is not None and chosen.examples < 2:
+        parser.error(f"--examples {chosen.examples}: expected at least 2")
     if chosen.wheels is not None and not chosen.wheels.is_dir():
         parser.error(f"--wheels {chosen.wheels}: expected a folder with wheels in it")
     chosen.out = (chosen.out or Path(os.environ.get("OUT") or "gpu-report")).resolve()
@@ -123,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the parts; return the exit status."""
     started = time.monotonic()
     asked = options(arguments)
-    parts = all_parts(asked.device, asked.out)
+    parts = all_parts(asked.device, asked.out, str(asked.examples or ""))
     try:
         wanted, left_out = chosen(parts, asked.only, asked.skip, asked.profile)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """gpunet alone: microseconds a step by the device's clock, beside the host's.
 
-python -m gpu_check_parts.alone DEVICE
+python -m gpu_check_parts.alone DEVICE [EXAMPLES]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from gpu_check_parts.runs import PRECISIONS, start, timed
-from gpu_check_parts.telling import attempt
+from gpu_check_parts.telling import attempt, number
 from gpunet import get_backend
 from gpunet.bench.job import Job
 from gpunet.training import Training
@@ -60,13 +60,15 @@ def replay(run: Training, epochs: int) -> None:
             run.epochs.train(chunk, None, chunk)
 
 
-def main(device: str) -> None:
+def main(device: str, examples: str = "") -> None:
     """Tell of every network, precision and batch size."""
     backend = get_backend(device)
     for network in NETWORKS:
         for precision in PRECISIONS:
             for batch in BATCHES:
-                job = Job(network, batch, backend.device)
+                if batch and examples and batch > int(examples):
+                    continue
+                job = Job(network, batch, backend.device, examples=number(examples))
                 attempt(
                     f"{job.name} {precision} batch {batch or 'full'}",
                     partial(measure, job, backend, precision),
@@ -74,4 +76,4 @@ def main(device: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -37,20 +37,26 @@ def own(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"gpu_check_parts.{module}", *arguments]
 
 
-def all_parts(device: str, out: Path) -> list[Part]:
-    """Return all parts; ``out`` is where pytest's report goes."""
+def all_parts(device: str, out: Path, examples: str = "") -> list[Part]:
+    """Return all parts.
+
+    Args:
+        device: "cuda:N".
+        out: Where pytest's report goes.
+        examples: How many to train on where times are measured; "" for all.
+    """
     number = device.partition(":")[2] or "0"
     doctor = [sys.executable, "-m", "gpunet", "doctor", "--device", device, "--json"]
     return [
         Part("versions", own("versions"), 20, needs_gpu=False),
-        Part("smoke", own("smoke", device), 40, needs_gpu=False, tells_usable=True),
+        Part("smoke", own("smoke", device, examples), 40, needs_gpu=False, tells_usable=True),
         Part("doctor", [*doctor, "--timeout", "25"], 30, needs_gpu=False, tells_usable=True,
              modules=("click",), failures=doctors_failure),
-        Part("alone", own("alone", device), 60),
+        Part("alone", own("alone", device, examples), 60),
         Part("verify", own("verify", device), 120),
         gpu_tests(number, out),
         *(
-            Part(f"peers/{peer}/{batch}", own("peer", device, peer, batch),
+            Part(f"peers/{peer}/{batch}", own("peer", device, peer, batch, examples),
                  PEER_SECONDS.get(peer, 45.0), modules=modules_of(peer))
             for batch in PEER_BATCHES
             for peer in PEERS

@@ -1,13 +1,15 @@
 """One library and one batch size of `gpunet bench`, by itself.
 
-python -m gpu_check_parts.peer DEVICE NAME BATCH      NAME: of gpunet bench's, or products
+python -m gpu_check_parts.peer DEVICE NAME BATCH [EXAMPLES]
+
+NAME is one of gpunet bench's, or products.
 """
 
 from __future__ import annotations
 
 import sys
 
-from gpu_check_parts.telling import tell
+from gpu_check_parts.telling import number, tell
 from gpunet.bench.job import Job, training_data
 from gpunet.bench.measure import MEASURED, Comparison, Timing
 from gpunet.bench.registry import PRODUCTS
@@ -15,11 +17,12 @@ from gpunet.bench.registry import PRODUCTS
 NETWORK, TIMING = (784, 196, 1), Timing(rounds=5, seconds=0.2)
 
 
-def main(device: str, name: str, batch: str) -> None:
+def main(device: str, name: str, batch: str, examples: str = "") -> None:
     """Measure, and tell the row."""
-    job = Job(NETWORK, None if batch == "full" else int(batch), device)
+    size = None if batch == "full" else int(batch)
+    job = Job(NETWORK, size, device, examples=number(examples))
     found = Comparison(
-        *(job, len(training_data(NETWORK[-1], None))),
+        *(job, job.examples or len(training_data(NETWORK[-1], None))),
         *((() if name == PRODUCTS else (name,)), TIMING),
         say=lambda text: print(text, file=sys.stderr, flush=True),
         limit=name == PRODUCTS,

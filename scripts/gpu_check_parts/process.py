@@ -61,7 +61,8 @@ class Output:
     def tail(self) -> list[str]:
         """The last lines that say something to people: no JSON, nothing empty, nothing endless."""
         told = (line.rstrip() for _, line in self._all())
-        said = [line[:LINE_CHARACTERS] for line in told if line and not line.startswith("{")]
+        dull = ("{", "Extension modules:")  # the latter, of all modules, ends a crash's report
+        said = [line[:LINE_CHARACTERS] for line in told if line and not line.startswith(dull)]
         return said[-TAIL_LINES:]
 
 

@@ -1,6 +1,6 @@
 """Three epochs in each precision: does it learn, as graphs, and how long does a replay take?
 
-python -m gpu_check_parts.smoke DEVICE
+python -m gpu_check_parts.smoke DEVICE [EXAMPLES]
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from math import isfinite
 from typing import Any
 
 from gpu_check_parts.runs import PRECISIONS, Graphs, nodes, start, timed
-from gpu_check_parts.telling import attempt, summary, tell
+from gpu_check_parts.telling import attempt, number, summary, tell
 from gpunet import get_backend
 from gpunet.bench.job import Job
 
-EPOCHS, REPLAYS = 3, 20
+EPOCHS = 3
+REPLAY_SECONDS, MOST_REPLAYS = 0.1, 100
 
 
 def smoke(job: Job, backend: Any, precision: str, graphs: Graphs) -> dict[str, Any]:
@@ -44,17 +45,22 @@ def smoke(job: Job, backend: Any, precision: str, graphs: Graphs) -> dict[str, A
 def replays(backend: Any, job: Job, graphs: list[Any], steps: int) -> dict[str, Any]:
     """Return microseconds a step of replaying an epoch's graphs."""
 
-    def all_of_them() -> None:
-        for _ in range(REPLAYS):
-            for graph in graphs:
-                graph.launch(backend._stream)
+    def replay(times: int) -> dict[str, Any]:
+        def work() -> None:
+            for _ in range(times):
+                for graph in graphs:
+                    graph.launch(backend._stream)
+
+        return timed(backend, job.device_number, work)
 
     try:
-        clocks = timed(backend, job.device_number, all_of_them)
+        once = replay(1)["wall_us"] / 1e6
+        times = max(1, min(MOST_REPLAYS, int(REPLAY_SECONDS / once)))
+        clocks = replay(times)
     except Exception as error:
         return {"replays": f"not timed ({summary(error)})"}
     return {
-        name: value / (REPLAYS * steps) if isinstance(value, float) else value
+        name: value / (times * steps) if isinstance(value, float) else value
         for name, value in clocks.items()
     }
 
@@ -70,7 +76,7 @@ def wrong(losses: list[float], launches: str) -> str:
     return ""
 
 
-def main(device: str) -> None:
+def main(device: str, examples: str = "") -> None:
     """Tell of the device, and of each precision."""
     try:
         backend = get_backend(device)
@@ -78,10 +84,10 @@ def main(device: str) -> None:
         tell("device", usable=False, failure=summary(error))
         return
     tell("device", usable=True, device=backend.describe(), settings=backend.settings())
-    graphs, job = Graphs(), Job((784, 196, 1), 128, backend.device)
+    graphs, job = Graphs(), Job((784, 196, 1), 128, backend.device, examples=number(examples))
     for precision in PRECISIONS:
         attempt(precision, partial(smoke, job, backend, precision, graphs))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -22,6 +22,11 @@ def attempt(name: str, work: Callable[[], dict[str, Any]], **known: Any) -> None
     tell(name, **known, **found)
 
 
+def number(text: str) -> int | None:
+    """Return how many examples a command line asks for; None for all."""
+    return int(text) if text else None
+
+
 def summary(error: Exception) -> str:
     """Return an error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
