@@ -22,11 +22,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from gpu_check_parts.modules import STAND_INS, find_missing, install
@@ -108,19 +108,32 @@ def environment(folders: Sequence[Path]) -> dict[str, str]:
     }
 
 
-def prepare(wheels: Path | None, target: Path) -> dict[str, Any]:
-    """Install the wheels and look at what is missing then; say both."""
+@contextmanager
+def installed(wheels: Path | None) -> Iterator[tuple[list[Path], dict[str, Any]]]:
+    """Install wheels for this run; provide the folders to look for modules in, and what was said.
+
+    Of a module that is still missing, it is said what that costs.
+    """
     facts: dict[str, Any] = {}
-    if wheels is not None:
-        facts["wheels"], facts["bad_wheels"] = install(wheels, target)
-        say(f"installed for this run: {', '.join(facts['wheels']) or 'nothing'}")
-        for name, why in facts["bad_wheels"].items():
-            say(f"NOT installed: {name}: {why}")
-        sys.path.insert(0, str(target))
-    facts["missing"] = find_missing()
-    for name, cost in facts["missing"].items():
-        say(f"missing: {name}: {cost}")
-    return facts
+    with ExitStack() as stack:
+        folders = []
+        if wheels is not None:
+            try:
+                target = stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True))
+                done, bad = install(wheels, Path(target))
+                folders.append(Path(target))
+            except OSError as error:  # the disk is full, say
+                done, bad = [], {str(wheels): str(error)}
+            facts |= {"wheels": done, "bad_wheels": bad}
+            say(f"installed for this run: {', '.join(done) or 'nothing'}")
+            for name, why in bad.items():
+                say(f"NOT installed: {name}: {why}")
+        facts["missing"] = find_missing(folders)
+        for name, cost in facts["missing"].items():
+            say(f"missing: {name}: {cost}")
+        if "threadpoolctl" in facts["missing"]:
+            folders.append(STAND_INS)
+        yield folders, facts
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -132,25 +145,22 @@ def main(arguments: Sequence[str]) -> int:
         wanted, left_out = chosen(parts, asked.only, asked.skip, asked.profile)
     except ValueError as error:
         asked.error(str(error))
-    with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as folder:
-        target = Path(folder)
-        facts = {
+    with installed(asked.wheels) as (folders, facts):
+        known = {
             "command": shlex.join(["python", "scripts/gpu_check.py", *arguments]),
             "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "commit": commit(),
             "device": asked.device,
             "budget_s": asked.budget,
-            **prepare(asked.wheels, target),
         }
-        report = Report(asked.out, facts, say)
-        stand_ins = [STAND_INS] if "threadpoolctl" in facts["missing"] else []
+        report = Report(asked.out, known | facts, say)
         try:
             check(
                 wanted,
                 report,
                 left=lambda: asked.budget - (time.monotonic() - started),
                 missing=missing_tools(facts["missing"]),
-                environment=environment([target, *stand_ins]),
+                environment=environment(folders),
                 folder=ROOT,
             )
         except KeyboardInterrupt:
@@ -164,8 +174,13 @@ def interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
+    """Do what the command line says."""
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), interrupt)
     sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 # What is lost without each.
@@ -29,10 +28,14 @@ STAND_INS = Path(__file__).with_name("stand_ins")
 PIP_SECONDS = 60.0
 
 
-def find_missing(modules: Iterable[str] = COSTS) -> dict[str, str]:
-    """Return what is lost without each of the modules that are not there; none is imported."""
-    importlib.invalidate_caches()
-    return {name: COSTS[name] for name in modules if importlib.util.find_spec(name) is None}
+def find_missing(folders: Sequence[Path] = ()) -> dict[str, str]:
+    """Return what is lost without each module that is not there; none is imported.
+
+    Args:
+        folders: Where to look before all else.
+    """
+    path = [*map(str, folders), *sys.path]
+    return {name: cost for name, cost in COSTS.items() if not PathFinder.find_spec(name, path)}
 
 
 def install(wheels: Path, target: Path) -> tuple[list[str], dict[str, str]]:

@@ -44,8 +44,10 @@ def _unfinished(parts: dict[str, Result]) -> str:
 
 def _machine(parts: dict[str, Result]) -> list[str]:
     """Return what it ran on, as far as it could tell."""
-    found = {result.get("name"): result for result in _results(parts, "versions")}
-    said = []
+    results = [*_results(parts, "versions"), *_results(parts, "smoke")]
+    found = {result.get("name"): result for result in results}
+    settings = found.get("device", {}).get("settings", {})
+    said = [", ".join(f"{key} {value}" for key, value in settings.items())]
     for gpu in found.get("nvidia-smi", {}).get("gpus", ()):
         said.append(", ".join(f"{key} {value}" for key, value in gpu.items()))
     if message := found.get("nvidia-smi", {}).get("message"):

@@ -117,11 +117,13 @@ def run(
         done.output.add(False, f"cannot start {command[0]}: {error}\n")
         return done
     readers = [
-        threading.Thread(target=_read, args=(pipe, done.output, pipe is process.stdout))
+        # Daemons, as a process that cannot be killed keeps its pipe open.
+        threading.Thread(
+            target=_read, args=(pipe, done.output, pipe is process.stdout), daemon=True
+        )
         for pipe in (process.stdout, process.stderr)
     ]
     for reader in readers:
-        reader.daemon = True  # a process that cannot be killed keeps its pipe open
         reader.start()
     try:
         done.late = not _wait(process, done, started + seconds - interrupt, started, progress)
@@ -134,8 +136,8 @@ def run(
                 process.wait(LAST_WORDS_SECONDS)
     finally:  # after Ctrl-C, too
         end(process, mark)
-    for reader in readers:
-        reader.join(GONE_SECONDS)
+        for reader in readers:
+            reader.join(GONE_SECONDS)
     done.status, done.seconds = process.poll(), time.monotonic() - started
     return done
 
@@ -161,7 +163,7 @@ def _wait(
 
 
 def _read(pipe: IO[bytes], output: Output, on_stdout: bool) -> None:
-    with suppress(OSError, ValueError):
+    with suppress(OSError), pipe:
         for line in iter(lambda: pipe.readline(2**16), b""):
             output.add(on_stdout, line.decode(errors="replace"))
 
