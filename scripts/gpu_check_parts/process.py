@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -21,11 +22,15 @@ from pathlib import Path
 from typing import IO
 
 MARK = "GPU_CHECK_PROCESS"
-POLL_SECONDS, PROGRESS_SECONDS = 0.05, 1.0
+POLL_SECONDS, PROGRESS_SECONDS, INTERRUPT_SECONDS = 0.05, 1.0, 3.0
 # What a process that hangs is given to say where (PYTHONFAULTHANDLER); for killed ones to be gone.
 LAST_WORDS_SECONDS, GONE_SECONDS = 1.0, 2.0
 # How much of a command's output is kept: from its beginning, and of what is beyond, the last.
 KEPT_CHARACTERS, LAST_LINES, TAIL_LINES, LINE_CHARACTERS = 8_000_000, 500, 25, 400
+# Results; and of the stack that a hanging process leaves, what lies around it.
+DULL = re.compile(
+    r'\{|Extension modules: |  File "(<frozen runpy>|.*[/\\](pluggy|_pytest|pytest)[/\\])'
+)
 _numbers = itertools.count()
 
 
@@ -61,8 +66,7 @@ class Output:
     def tail(self) -> list[str]:
         """The last lines that say something to people: no JSON, nothing empty, nothing endless."""
         told = (line.rstrip() for _, line in self._all())
-        dull = ("{", "Extension modules:")  # the latter, of all modules, ends a crash's report
-        said = [line[:LINE_CHARACTERS] for line in told if line and not line.startswith(dull)]
+        said = [line[:LINE_CHARACTERS] for line in told if line and not DULL.match(line)]
         return said[-TAIL_LINES:]
 
 
@@ -127,9 +131,11 @@ def run(
         reader.start()
     try:
         done.late = not _wait(process, done, started + seconds - interrupt, started, progress)
-        if done.late and interrupt:
+        while done.late and process.poll() is None and time.monotonic() < started + seconds:
+            # More than once: the first may end no more than a training run that is being tested.
             process.send_signal(signal.SIGINT)
-            _wait(process, done, started + seconds, started, progress)
+            again = time.monotonic() + INTERRUPT_SECONDS
+            _wait(process, done, min(again, started + seconds), started, progress)
         if process.poll() is None and hasattr(signal, "SIGABRT"):
             process.send_signal(signal.SIGABRT)
             with suppress(subprocess.TimeoutExpired):
