@@ -177,15 +177,15 @@ def _read(pipe: IO[bytes], output: Output, on_stdout: bool) -> None:
 def end(process: subprocess.Popen[bytes], mark: str) -> None:
     """Kill the process, its group, and every other process that has its mark."""
     deadline = time.monotonic() + GONE_SECONDS
-    while True:
+    looks = 0  # in a row that have found nothing; one that is just starting has no environment yet
+    while looks < 2 and time.monotonic() < deadline:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
         others = marked(mark)
         for other in others:
             with suppress(OSError):
                 os.kill(other, signal.SIGKILL)
-        if time.monotonic() > deadline or (process.poll() is not None and not others):
-            return
+        looks = looks + 1 if process.poll() is not None and not others else 0
         time.sleep(POLL_SECONDS)
 
 
