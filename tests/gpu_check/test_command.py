@@ -6,7 +6,6 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gpu_check
 import pytest
@@ -153,27 +152,44 @@ def wheel(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_wheels_bring_what_is_missing_and_a_bad_one_spoils_no_other(
-    tmp_path: Path, part: Callable[..., Part], monkeypatch: pytest.MonkeyPatch, capsys: Any
+def test_wheels_bring_what_is_missing(
+    tmp_path: Path,
+    part: Callable[..., Part],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     wheel(tmp_path, "tiny_module", "VALUE = 11")
-    (tmp_path / "broken-1.0-py3-none-any.whl").write_text("not a wheel")
     monkeypatch.setitem(modules.COSTS, "tiny_module", "its part is left out")
     assert "tiny_module" in find_missing()
     use = "import json, tiny_module; print(json.dumps({'value': tiny_module.VALUE}))"
-    monkeypatch.setattr(
-        gpu_check, "all_parts", lambda *rest: [part("tiny", use, modules=("tiny_module",))]
-    )
+    tiny = part("tiny", use, modules=("tiny_module",))
+    monkeypatch.setattr(gpu_check, "all_parts", lambda *rest: [tiny])
     out = tmp_path / "out"
     status = gpu_check.main(["--wheels", str(tmp_path), "--out", str(out)])
+    said = capsys.readouterr().out
     report = json.loads((out / "report.json").read_text())
-    assert status == 0
+    assert status == 0, said
     assert report["parts"]["tiny"]["results"] == [{"value": 11}]
     assert report["wheels"] == ["tiny_module-1.0-py3-none-any.whl"]
-    assert report["bad_wheels"].keys() == {"broken-1.0-py3-none-any.whl"}
-    said = capsys.readouterr().out
-    assert "NOT installed: broken-1.0-py3-none-any.whl: " in said
+    assert "installed for this run: tiny_module-1.0-py3-none-any.whl" in said
     assert "missing: tiny_module" not in said
+    assert "tiny_module" in find_missing()  # nothing of it stays
+
+
+def test_a_bad_wheel_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("bad", "good", "other"):
+        wheel(tmp_path, name, "")
+    calls: list[list[str]] = []
+
+    def pip(wheels: list[Path], target: Path) -> str:
+        calls.append([wheel.name.partition("-")[0] for wheel in wheels])
+        return "ERROR: no wheel for this platform" if "bad" in calls[-1] else ""
+
+    monkeypatch.setattr(modules, "_pip", pip)
+    done, bad = install(tmp_path, tmp_path / "target")
+    assert [name.partition("-")[0] for name in done] == ["good", "other"]
+    assert bad == {"bad-1.0-py3-none-any.whl": "ERROR: no wheel for this platform"}
+    assert calls == [["bad", "good", "other"], ["bad"], ["good"], ["other"]]
 
 
 def test_wheels_are_unpacked_where_there_is_no_pip(

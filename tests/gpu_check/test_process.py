@@ -89,7 +89,9 @@ def test_progress_is_told_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None
     assert "first\n" in seen
 
 
-def test_ctrl_c_ends_the_command_too() -> None:
+def test_ctrl_c_ends_the_command_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PROGRESS_SECONDS", 0.0)
+
     def interrupted(run: Run) -> None:
         pids.append(int(run.output.out))
         raise KeyboardInterrupt

@@ -165,7 +165,9 @@ DRIVER = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
 import gpu_check
+from gpu_check_parts import process
 from gpu_check_parts.part import Part
+process.PROGRESS_SECONDS = 0.1
 gpu_check.all_parts = lambda *arguments: [
     Part("quick", [sys.executable, "-c", {TELL!r}], 20, needs_gpu=False),
     Part("second", [sys.executable, "-c", SECOND], 60, needs_gpu=False),

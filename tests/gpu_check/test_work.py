@@ -127,7 +127,7 @@ def test_results_are_json_whatever_the_numbers_are(capsys: pytest.CaptureFixture
     ]
 
 
-@pytest.mark.parametrize("name", ["gpunet", "products", "torch-graph"])
+@pytest.mark.parametrize("name", ["products", "torch-graph"])
 def test_a_peer_is_measured_by_itself(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
