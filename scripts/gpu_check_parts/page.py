@@ -17,7 +17,7 @@ def page(report: dict[str, Any]) -> str:
         "",
         f"`{report['command']}`, {report['date']}, commit {report['commit']}, "
         f"{report['seconds']:.0f} s: **{'passed' if report['passed'] else 'FAILED'}**."
-        f"{_unfinished(parts)}",
+        f"{_unfinished(parts)} [What it does](gpu-check.md).",
         "",
         *_machine(parts),
         *_table(("part", "result", "seconds"), _overview(parts)),
