@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -82,8 +82,10 @@ def names(text: str) -> list[str]:
 
 def say(text: str) -> None:
     """Print at once; a reader that has gone is no reason to stop."""
-    with suppress(OSError):
+    try:
         print(text, flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
 
 
 def commit() -> str:

@@ -18,8 +18,8 @@ PEERS = (
     *("torch-graph", "torch", "jax", "torch-compile"),
 )
 PEER_BATCHES = ("128", "full")
-# Those who compile for long get more time.
-PEER_SECONDS = {"torch-compile": 90.0}
+# What each may take, and what it takes at least, mostly to import the library and to compile.
+PEER_SECONDS, COMPILERS_SECONDS = (45.0, 15.0), {"torch-compile": (90.0, 40.0)}
 TESTS_SECONDS, JUNIT_SECONDS = 240.0, 10.0
 WHOLE_RUNS = ("tests/training/test_fit.py", "tests/backends/test_same_bits.py")
 METRICS = (
@@ -52,12 +52,12 @@ def all_parts(device: str, out: Path, examples: str = "") -> list[Part]:
         Part("smoke", own("smoke", device, examples), 40, needs_gpu=False, tells_usable=True),
         Part("doctor", [*doctor, "--timeout", "25"], 30, needs_gpu=False, tells_usable=True,
              modules=("click",), failures=doctors_failure),
-        Part("alone", own("alone", device, examples), 60),
-        Part("verify", own("verify", device), 120),
+        Part("alone", own("alone", device, examples), 60, least=10),
+        Part("verify", own("verify", device), 120, least=20),
         gpu_tests(number, out),
         *(
             Part(f"peers/{peer}/{batch}", own("peer", device, peer, batch, examples),
-                 PEER_SECONDS.get(peer, 45.0), modules=modules_of(peer))
+                 *COMPILERS_SECONDS.get(peer, PEER_SECONDS), modules=modules_of(peer))
             for batch in PEER_BATCHES
             for peer in PEERS
         ),
@@ -122,7 +122,7 @@ def profiles(device: str, number: str) -> Iterator[Part]:
     """Yield one step under ncu, and the tests that train under compute-sanitizer."""
     metrics = ["--profile-from-start", "off", "--csv", "--metrics", ",".join(METRICS)]
     ncu = [tool("ncu"), *metrics, *own("step", device)]
-    yield Part("profile/ncu", ncu, 90, modules=("ncu",), log="ncu.log")
+    yield Part("profile/ncu", ncu, 90, least=20, modules=("ncu",), log="ncu.log")
     for check in ("memcheck", "racecheck"):
         sanitizer = [tool("compute-sanitizer"), "--tool", check, "--error-exitcode", "9"]
         yield Part(

@@ -33,7 +33,7 @@ class Report:
         self.parts: dict[str, dict[str, Any]] = {}
         self.started = time.monotonic()
         self._tried = False  # whether a part has ended that had to find out if a GPU is usable
-        self.trouble = ""  # why the last attempt to write failed
+        self._trouble = ""  # why the last attempt to write failed
 
     def begin(self, part: Part, bound: float) -> None:
         """Enter a part that is about to run."""
@@ -118,14 +118,12 @@ class Report:
     def save(self) -> bool:
         """Write report.json and gpu.md; return whether they could be written."""
         found = self.to_dict()
-        self.trouble = ""
-        self._write("report.json", json.dumps(found, indent=1) + "\n")
+        written = self._write("report.json", json.dumps(found, indent=1) + "\n")
         try:
             text = page(found)
         except Exception as error:  # the figures are in report.json whatever the page makes of them
             text = f"The page could not be made of report.json: {type(error).__name__}: {error}\n"
-        self._write("gpu.md", text)
-        return not self.trouble
+        return self._write("gpu.md", text) and written
 
     def _log(self, part: Part, run: Run) -> None:
         if part.log:
@@ -135,19 +133,22 @@ class Report:
                 text = f"{text[:half]}\n[... cut out ...]\n{text[-half:]}"
             self._write(part.log, text)
 
-    def _write(self, name: str, text: str) -> None:
-        """Replace a file as a whole."""
+    def _write(self, name: str, text: str) -> bool:
+        """Replace a file as a whole; return whether that was possible, and say once why not."""
         new = self.folder / f"{name}.new"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             new.write_text(text, encoding="utf-8", errors="replace")
             os.replace(new, self.folder / name)
         except OSError as error:
-            if not self.trouble:
-                self.say(f"cannot write {self.folder / name}: {error.strerror or error}")
-            self.trouble = str(error)
+            trouble = error.strerror or str(error)
+            if trouble != self._trouble:
+                self.say(f"cannot write {self.folder / name}: {trouble}")
+            self._trouble = trouble
             with suppress(OSError):
                 new.unlink()
+            return False
+        return True
 
 
 def _listed(failures: Failures, most: int = 10) -> str:
