@@ -110,7 +110,7 @@ def end_with_parent() -> None:
     if not hasattr(select, "poll"):  # Windows
         return
     hung_up = select.poll()
-    hung_up.register(sys.stdin.fileno(), 0)  # no event but the hang-up, which needs no asking
+    hung_up.register(sys.stdin.fileno(), select.POLLHUP)
 
     def watch() -> None:
         hung_up.poll()

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+POSIX = os.name == "posix"  # elsewhere there are no such signals, and a process is just ended
 MARK = "GPU_CHECK_PROCESS"
 POLL_SECONDS, PROGRESS_SECONDS, INTERRUPT_SECONDS = 0.05, 1.0, 3.0
 # What a process that hangs is given to say where (PYTHONFAULTHANDLER); for killed ones to be gone.
@@ -131,12 +132,14 @@ def run(
         reader.start()
     try:
         done.late = not _wait(process, done, started + seconds - interrupt, started, progress)
-        while done.late and process.poll() is None and time.monotonic() < started + seconds:
+        while (
+            POSIX and done.late and process.poll() is None and time.monotonic() < started + seconds
+        ):
             # More than once: the first may end no more than a training run that is being tested.
             process.send_signal(signal.SIGINT)
             again = time.monotonic() + INTERRUPT_SECONDS
             _wait(process, done, min(again, started + seconds), started, progress)
-        if process.poll() is None and hasattr(signal, "SIGABRT"):
+        if POSIX and process.poll() is None:
             process.send_signal(signal.SIGABRT)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LAST_WORDS_SECONDS)
@@ -180,7 +183,10 @@ def end(process: subprocess.Popen[bytes], mark: str) -> None:
     looks = 0  # in a row that have found nothing; one that is just starting has no environment yet
     while looks < 2 and time.monotonic() < deadline:
         with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
+            if POSIX:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
         others = marked(mark)
         for other in others:
             with suppress(OSError):

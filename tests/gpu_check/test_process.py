@@ -89,6 +89,7 @@ def test_progress_is_told_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None
     assert "first\n" in seen
 
 
+@needs_proc
 def test_ctrl_c_ends_the_command_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PROGRESS_SECONDS", 0.0)
 
