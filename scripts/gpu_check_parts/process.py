@@ -76,10 +76,12 @@ class Run:
     """How a command went.
 
     Attributes:
+        started: By time.monotonic().
         status: Its exit status; minus the signal's number if one ended it.
         late: Whether it was ended because it was past its time.
     """
 
+    started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     status: int | None = None
     late: bool = False
@@ -105,7 +107,8 @@ def run(
         interrupt: So many seconds before that it gets what Ctrl-C sends, to end by itself.
         progress: Called about once a second if there was new output.
     """
-    done, started = Run(), time.monotonic()
+    done = Run()
+    bound = done.started + seconds
     mark = f"{os.getpid()}-{next(_numbers)}"
     try:
         process = subprocess.Popen(  # noqa: S603 (our own commands)
@@ -131,32 +134,19 @@ def run(
     for reader in readers:
         reader.start()
     try:
-        done.late = not _wait(process, done, started + seconds - interrupt, started, progress)
-        while (
-            POSIX and done.late and process.poll() is None and time.monotonic() < started + seconds
-        ):
-            # More than once: the first may end no more than a training run that is being tested.
-            process.send_signal(signal.SIGINT)
-            again = time.monotonic() + INTERRUPT_SECONDS
-            _wait(process, done, min(again, started + seconds), started, progress)
-        if POSIX and process.poll() is None:
-            process.send_signal(signal.SIGABRT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(LAST_WORDS_SECONDS)
+        done.late = not _wait(process, done, bound - interrupt, progress)
+        if done.late and POSIX:
+            _ask_to_end(process, bound)
     finally:  # after Ctrl-C, too
         end(process, mark)
         for reader in readers:
             reader.join(GONE_SECONDS)
-    done.status, done.seconds = process.poll(), time.monotonic() - started
+    done.status, done.seconds = process.poll(), time.monotonic() - done.started
     return done
 
 
 def _wait(
-    process: subprocess.Popen[bytes],
-    done: Run,
-    until: float,
-    started: float,
-    progress: Callable[[Run], None],
+    process: subprocess.Popen[bytes], done: Run, until: float, progress: Callable[[Run], None]
 ) -> bool:
     """Wait for the process's end; return False if it is too late."""
     told, seen = time.monotonic(), 0
@@ -166,9 +156,24 @@ def _wait(
             return True
         now = time.monotonic()
         if done.output.count > seen and now - told > PROGRESS_SECONDS:
-            told, seen, done.seconds = now, done.output.count, now - started
+            told, seen, done.seconds = now, done.output.count, now - done.started
             progress(done)
     return process.poll() is not None
+
+
+def _ask_to_end(process: subprocess.Popen[bytes], bound: float) -> None:
+    """Send what Ctrl-C does until the bound, and then what makes it say where it hangs.
+
+    More than once: the first may end no more than a training run that is being tested.
+    """
+    while process.poll() is None and (left := bound - time.monotonic()) > 0:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(min(INTERRUPT_SECONDS, left))
+    if process.poll() is None:
+        process.send_signal(signal.SIGABRT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LAST_WORDS_SECONDS)
 
 
 def _read(pipe: IO[bytes], output: Output, on_stdout: bool) -> None:
