@@ -23,7 +23,7 @@ def failed_tests(junit: Path) -> Failures:
     failures = []
     for case in ElementTree.parse(junit).iter("testcase"):  # noqa: S314 (written by our own tests)
         for problem in (*case.iter("failure"), *case.iter("error")):
-            name = f"{case.get('classname', '')}::{case.get('name', '')}"
+            name = f"{case.get('file') or case.get('classname', '')}::{case.get('name', '')}"
             message = problem.get("message") or problem.text or ""
             failures.append({"name": name, "message": first_line(message)})
     return failures

@@ -80,6 +80,7 @@ def pytest(*arguments: str) -> list[str]:
         *(sys.executable, "-m", "pytest", "-p", "gpunet.parity.plugin"),
         *("-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider"),
         *("--require-gpu", "-m", "gpu", "-v", "--tb=short", *arguments),
+        *("-o", "junit_family=xunit1"),  # with the files' names: ids that can be run again
         # A module that is missing is missing to some files of tests only.
         "--continue-on-collection-errors",
     ]
