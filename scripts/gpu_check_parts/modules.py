@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Sequence
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 # What is lost without each.
@@ -34,8 +35,12 @@ def find_missing(folders: Sequence[Path] = ()) -> dict[str, str]:
     Args:
         folders: Where to look before all else.
     """
-    path = [*map(str, folders), *sys.path]
-    return {name: cost for name, cost in COSTS.items() if not PathFinder.find_spec(name, path)}
+    path = [str(folder) for folder in folders]
+
+    def there(name: str) -> bool:
+        return bool(PathFinder.find_spec(name, path) or find_spec(name))
+
+    return {name: cost for name, cost in COSTS.items() if not there(name)}
 
 
 def install(wheels: Path, target: Path) -> tuple[list[str], dict[str, str]]:
