@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from gpunet import datasets
     from gpunet.backends import Backend, available_devices, get_backend
     from gpunet.errors import GpunetError
-    from gpunet.nn.model_file import load
-    from gpunet.nn.network import Network
+    from gpunet.nn.network import Network, load
     from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
     from gpunet.parity.gradient_check import gradient_check
     from gpunet.training import Callback, Checkpoint, EarlyStopping, History, fit
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "gpunet.backends": ("Backend", "available_devices", "get_backend"),
     "gpunet.errors": ("GpunetError",),
-    "gpunet.nn.model_file": ("load",),
-    "gpunet.nn.network": ("Network",),
+    "gpunet.nn.network": ("Network", "load"),
     "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
     "gpunet.parity.gradient_check": ("gradient_check",),
     "gpunet.training": ("Callback", "Checkpoint", "EarlyStopping", "History", "fit"),

@@ -24,8 +24,7 @@ from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
 from gpunet.datasets.tables import CSV_SUFFIXES
 from gpunet.errors import ArgumentError, DataError
-from gpunet.nn.model_file import load
-from gpunet.nn.network import Network
+from gpunet.nn.network import Network, load
 
 
 @click.command()

@@ -19,8 +19,7 @@ from gpunet.cli.options import (
 from gpunet.cli.pictures import read_inputs
 from gpunet.cli.pixels import as_examples
 from gpunet.errors import DataError
-from gpunet.nn.model_file import load
-from gpunet.nn.network import Network
+from gpunet.nn.network import Network, load
 
 
 @click.command()

@@ -4,50 +4,61 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gpunet.backends import Backend, get_backend
-from gpunet.errors import ArgumentError, FileError, GpunetError, ModelFileError
+from numpy.typing import NDArray
+
+from gpunet.errors import ArgumentError, FileError, ModelFileError
 from gpunet.files import write_atomically
-from gpunet.nn.architecture import describe
+from gpunet.nn.architecture import Architecture, describe
 from gpunet.nn.input_format import InputFormat
 from gpunet.nn.slices import Slices
-
-if TYPE_CHECKING:
-    from gpunet.nn.network import Network
 
 FORMAT = 1
 FILE_NAME = "model.safetensors"
 
 
-def save(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write the network to ``path``, all of it or nothing; raises FileError."""
-    from safetensors.numpy import save as encode
+@dataclass(frozen=True)
+class Model:
+    """What a model file holds: a network, on the host.
 
-    tensors = {n: network.backend.to_numpy(x) for n, x in network.parameters.items()}
+    Attributes:
+        architecture, seed, input_format: As in Network.
+        parameters: {"W1": (fan_in, fan_out), "b1": (fan_out,), ...}, in the architecture's dtype.
+    """
+
+    architecture: Architecture
+    seed: int
+    input_format: InputFormat
+    parameters: dict[str, NDArray]
+
+
+def write(path: str | os.PathLike[str], model: Model) -> None:
+    """Write the model to ``path``, all of it or nothing; raises FileError."""
+    from safetensors.numpy import save
+
     about = {
         "format": FORMAT,
-        "architecture": asdict(network.architecture),
-        "seed": network.seed,
-        "input": asdict(network.input_format),
+        "architecture": asdict(model.architecture),
+        "seed": model.seed,
+        "input": asdict(model.input_format),
     }
     # One metadata key only: safetensors does not keep several in a fixed order, and the same
     # network must give the same bytes.
-    write_atomically(path, encode(tensors, {"gpunet": json.dumps(about, sort_keys=True)}))
+    write_atomically(path, save(model.parameters, {"gpunet": json.dumps(about, sort_keys=True)}))
 
 
-def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Network:
-    """Return the network in a file that ``Network.save`` wrote, or in a folder that holds one.
+def read(path: str | os.PathLike[str]) -> Model:
+    """Return the model in a file that ``write`` wrote, or in a folder that holds one.
 
     Raises:
         FileError: There is no such file, or it cannot be read.
         ModelFileError: It is damaged, no safetensors file, or not from gpunet.
-        DeviceError: The device cannot be used.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load as decode
+    from safetensors.numpy import load
 
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(f"expected the path of a model file, got {path!r}")
@@ -63,7 +74,7 @@ def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Networ
             f"cannot read the model {path} ({error.strerror}); `gpunet train --out DIR` writes one"
         ) from error
     try:
-        tensors = decode(content)
+        tensors = load(content)
         about = _metadata(content)
     # RecursionError: JSON that is nested too deeply.
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -74,8 +85,19 @@ def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Networ
         raise ModelFileError(
             f"{path} is a safetensors file of another program: it has no gpunet architecture"
         )
-    backend = device if isinstance(device, Backend) else get_backend(device)
-    return _build(path, about, tensors, backend)
+    if about.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path} has format {about.get('format')!r}, this gpunet reads {FORMAT}; upgrade gpunet"
+        )
+    try:
+        return _model(about, tensors)
+    except ArgumentError as error:
+        raise ModelFileError(f"{path} contradicts itself: {error}") from error
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise ModelFileError(
+            f"{path} lacks part of its architecture ({type(error).__name__}: {error}); train or "
+            "copy it again"
+        ) from error
 
 
 def _metadata(content: bytes) -> dict[str, Any] | None:
@@ -86,53 +108,36 @@ def _metadata(content: bytes) -> dict[str, Any] | None:
     return None if text is None else dict(json.loads(text))
 
 
-def _build(path: Path, about: dict[str, Any], tensors: dict[str, Any], backend: Backend) -> Network:
-    from gpunet.nn.network import Network
-
-    if about.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path} has format {about.get('format')!r}, this gpunet reads {FORMAT}; upgrade gpunet"
-        )
-    try:
-        _check_shapes(path, about["architecture"], tensors)
-        network = Network(**about["architecture"], seed=about["seed"], init="zeros", device=backend)
-        network.load_parameters(tensors)
-        given = about["input"]
-        shape = given["image_shape"]
-        network.input_format = InputFormat(
-            str(given["name"]),
-            float(given["scale"]),
-            tuple(str(c) for c in given["classes"]),
-            (int(shape[0]), int(shape[1])) if shape else None,
-            dict(given.get("source", {})),
-        )
-        if problem := network.input_format.contradiction(network.architecture):
-            raise ModelFileError(f"{path} contradicts itself: {problem}")
-    except ArgumentError as error:
-        raise ModelFileError(f"{path} contradicts itself: {error}") from error
-    except GpunetError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-        raise ModelFileError(
-            f"{path} lacks part of its architecture ({type(error).__name__}: {error}); train or "
-            "copy it again"
-        ) from error
-    return network
+def _model(about: dict[str, Any], tensors: dict[str, NDArray]) -> Model:
+    """Put together what was read; raises ArgumentError where it contradicts itself."""
+    architecture, given = describe(**about["architecture"]), about["input"]
+    _check_shapes(architecture, tensors)
+    shape = given["image_shape"]
+    known = InputFormat(
+        str(given["name"]),
+        float(given["scale"]),
+        tuple(str(c) for c in given["classes"]),
+        (int(shape[0]), int(shape[1])) if shape else None,
+        dict(given.get("source", {})),
+    )
+    if problem := known.contradiction(architecture):
+        raise ArgumentError(problem)
+    return Model(architecture, about["seed"], known, tensors)
 
 
-def _check_shapes(path: Path, architecture: dict[str, Any], tensors: dict[str, Any]) -> None:
+def _check_shapes(architecture: Architecture, tensors: dict[str, NDArray]) -> None:
     """Compare with the tensors before the architecture's own sizes are believed and allocated."""
-    expected = Slices.of(describe(**architecture).sizes, bool(architecture["bias"])).shapes
+    expected = Slices.of(architecture.sizes, architecture.bias).shapes
     found = {name: tensor.shape for name, tensor in tensors.items()}
     if found != expected:
         name = next(n for n in sorted({**expected, **found}) if found.get(n) != expected.get(n))
-        raise ModelFileError(
-            f"{path} contradicts itself: by its architecture {name} has shape "
-            f"{expected.get(name, 'none')}, in the file {found.get(name, 'none')}"
+        raise ArgumentError(
+            f"by its architecture {name} has shape {expected.get(name, 'none')}, in the file "
+            f"{found.get(name, 'none')}"
         )
-    other = {str(tensor.dtype) for tensor in tensors.values()} - {architecture["dtype"]}
+    other = {str(tensor.dtype) for tensor in tensors.values()} - {architecture.dtype}
     if other:
-        raise ModelFileError(
-            f"{path} contradicts itself: by its architecture it holds {architecture['dtype']}, "
-            f"in the file {' and '.join(sorted(other))}"
+        raise ArgumentError(
+            f"by its architecture it holds {architecture.dtype}, in the file "
+            f"{' and '.join(sorted(other))}"
         )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
-from gpunet.errors import ArgumentError, BusyError, look_up
+from gpunet.errors import ArgumentError, BusyError, ModelFileError, look_up
+from gpunet.nn import model_file
 from gpunet.nn.architecture import describe
 from gpunet.nn.examples import Examples, check_examples
 from gpunet.nn.feed import Feed
@@ -220,9 +221,11 @@ class Network:
         Raises:
             FileError: It cannot be written; then what stood there before is unchanged.
         """
-        from gpunet.nn.model_file import save
-
-        save(self, path)
+        with self.mlp.turns:
+            host = {name: self.backend.to_numpy(x) for name, x in self.parameters.items()}
+        model_file.write(
+            path, model_file.Model(self.architecture, self.seed, self.input_format, host)
+        )
 
     @contextmanager
     def being_trained(self) -> Iterator[None]:
@@ -245,3 +248,22 @@ class Network:
         if self._workspace is None:
             self._workspace = self.mlp.workspace(EVALUATION_ROWS)
         return self._workspace
+
+
+def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Network:
+    """Return the network in a file that ``Network.save`` wrote, or in a folder that holds one.
+
+    Raises:
+        FileError: There is no such file, or it cannot be read.
+        ModelFileError: It is damaged, no safetensors file, or not from gpunet.
+        DeviceError: The device cannot be used.
+    """
+    model = model_file.read(path)
+    backend = device if isinstance(device, Backend) else get_backend(device)
+    try:
+        network = Network(**vars(model.architecture), seed=model.seed, init="zeros", device=backend)
+        network.load_parameters(model.parameters)
+    except ArgumentError as error:
+        raise ModelFileError(f"{path} contradicts itself: {error}") from error
+    network.input_format = model.input_format
+    return network
