@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from whole_runs import as_float32
 
 from gpunet.backends import Backend, Kernel
 from gpunet.backends.call import Call, strides
@@ -86,6 +87,8 @@ OPTIONS = (
 # Few threads, so that each has several elements or rows to step through.
 BLOCKS, THREADS, WARP, CHUNKS = 2, 8, 4, 3
 
+NUMBERS = {"float32": ctypes.c_float, "float64": ctypes.c_double, "uint16": ctypes.c_uint16}
+
 COMPILER = shutil.which("g++")
 
 
@@ -107,6 +110,7 @@ class CudaAsCpp(NumpyBackend):
     """NumPy's verbs, and kernels and gathers that are the CUDA source."""
 
     name = "cuda-as-cpp"
+    bfloat16 = "uint16"  # as on tensor cores
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,7 +175,7 @@ class CudaAsCpp(NumpyBackend):
         return run
 
     def _parameters(self, call: Call, values: tuple[Any, ...]) -> list[Any]:
-        number = {"float32": ctypes.c_float, "float64": ctypes.c_double}[call.precision]
+        number = NUMBERS[call.precision]
         parameters: list[Any] = [ctypes.c_longlong(call.rows), ctypes.c_longlong(call.columns)]
         for a in values:
             if isinstance(a, np.ndarray):
@@ -188,7 +192,7 @@ class CudaAsCpp(NumpyBackend):
         self.sources.setdefault(name, source.replace("void gather(", f"void {name}("))
         if self.collecting:
             return
-        number = {"float32": ctypes.c_float, "float64": ctypes.c_double}[out.dtype.name]
+        factor = NUMBERS[out.dtype.name](out.dtype.type(scale).item())
         chosen, start = (None, rows.start or 0) if isinstance(rows, slice) else (rows, 0)
         parameters = [ctypes.c_longlong(s) for s in out.shape]
         parameters += [
@@ -196,8 +200,12 @@ class CudaAsCpp(NumpyBackend):
             ctypes.c_longlong(X.strides[0] // X.itemsize),
         ]
         parameters.append(ctypes.c_void_p(None if chosen is None else chosen.ctypes.data))
-        parameters += [ctypes.c_longlong(start), number(scale), ctypes.c_void_p(out.ctypes.data)]
+        parameters += [ctypes.c_longlong(start), factor, ctypes.c_void_p(out.ctypes.data)]
         self._launch(name, parameters)
+
+    def matmul(self, A: Any, B: Any, out: Any, add: bool = False, tf32: bool = False) -> None:
+        """NumPy's, of bfloat16 numbers too: products of two of them are float32 numbers."""
+        super().matmul(as_float32(A), as_float32(B), out, add, tf32)
 
     def _launch(self, name: str, parameters: list[Any], blocks: int = BLOCKS) -> None:
         function = getattr(self.library, f"launch_{name}")

@@ -7,7 +7,7 @@ import pytest
 from cuda_as_cpp import COMPILER, CudaAsCpp
 from formula_calls import OPTIMIZERS, FormulaCall, formula_calls
 from random_formulas import RandomFormula, plain, random_arguments
-from whole_runs import NETWORKS, TRAINING, gather_all, train
+from whole_runs import NETWORKS, TRAINING, bfloat16_words, gather_all, train
 
 from gpunet.backends import get_backend
 from gpunet.backends.expression import Graph
@@ -19,6 +19,13 @@ EXACT = {"argument", "constant", "add", "subtract", "multiply", "divide", "negat
 EXACT |= {"sign", "abs", "maximum", "minimum", "max", "where", "astype"}
 EXACT |= {"greater", "greater_equal", "less", "less_equal", "equal"}
 EXACT |= {"bitwise_xor", "bitwise_and", "bitwise_right_shift"}
+
+# Three steps on numbers of order 1. Within a step, exp and tanh differ by a few units (240 at the
+# very most, see below) and every product passes that on; 64 units a step are ten times what is
+# seen, and less than a thousandth of what is learnt.
+TRAINING_UNITS = 3 * 64
+PRECISIONS = ("tf32", "split16")  # of networks of float32
+single_only = pytest.mark.parametrize("dtype", ["float32"], indirect=True)
 
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 
@@ -63,6 +70,10 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, dtype: str) -> CudaAsCpp:
         for optimizer in TRAINING:
             train(backend, dtype, kind, optimizer)
     gather_all(backend, dtype)
+    if dtype == "float32":
+        for precision in PRECISIONS:
+            train(backend, dtype, "one output", "adamw", precision)
+        bfloat16_words(backend)
     backend.compile(tmp_path_factory.mktemp("cuda_as_cpp"))
     return backend
 
@@ -128,6 +139,27 @@ def test_gathers_agree_to_the_bit(compiled: CudaAsCpp, dtype: str) -> None:
         assert expected.any()
 
 
+@single_only
+def test_words_of_16_bits_hold_the_same_numbers(compiled: CudaAsCpp, dtype: str) -> None:
+    """The split and the gather to bfloat16, which on a CPU are float32 numbers."""
+    for found, expected in zip(
+        bfloat16_words(compiled), bfloat16_words(get_backend("cpu")), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+        assert expected.any()
+
+
+@single_only
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_training_in_another_precision_agrees(
+    compiled: CudaAsCpp, dtype: str, precision: str
+) -> None:
+    found = train(compiled, dtype, "one output", "adamw", precision)
+    expected = train(get_backend("cpu"), dtype, "one output", "adamw", precision)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=TRAINING_UNITS * UNIT[dtype])
+
+
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("optimizer", TRAINING)
 def test_training_agrees(compiled: CudaAsCpp, dtype: str, kind: str, optimizer: str) -> None:
@@ -136,10 +168,7 @@ def test_training_agrees(compiled: CudaAsCpp, dtype: str, kind: str, optimizer: 
     expected = train(get_backend("cpu"), dtype, kind, optimizer)
     start = NETWORKS[kind](get_backend("cpu"), dtype).parameters
     for name, value in expected.items():
-        # Three steps on numbers of order 1. Within a step, exp and tanh differ by a few units
-        # (see above) and every product passes that on; 64 units a step are ten times what is seen,
-        # and less than a thousandth of what is learnt.
-        np.testing.assert_allclose(found[name], value, rtol=0, atol=3 * 64 * UNIT[dtype])
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=TRAINING_UNITS * UNIT[dtype])
         assert np.abs(value - start[name]).max() > 1e-3
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 import gpunet
 from gpunet.backends import Backend
+from gpunet.nn.products import Split16
 
 NETWORKS: dict[str, Callable[[Backend, str], gpunet.Network]] = {
     "deep, with dropout": lambda backend, dtype: gpunet.Network(
@@ -24,13 +25,16 @@ NETWORKS: dict[str, Callable[[Backend, str], gpunet.Network]] = {
 TRAINING = {"clipped": gpunet.SGD(0.1, clip_norm=0.1), "adamw": gpunet.AdamW(0.01)}
 
 
-def train(backend: Backend, dtype: str, kind: str, optimizer: str) -> dict[str, np.ndarray]:
+def train(
+    backend: Backend, dtype: str, kind: str, optimizer: str, precision: str = "float32"
+) -> dict[str, np.ndarray]:
     """Return the parameters after an epoch of three batches of bytes, the last one smaller."""
     network = NETWORKS[kind](backend, dtype)
     generator = np.random.default_rng(0)
     X = generator.integers(0, 4, (11, 5), np.uint8)
     Y = generator.integers(0, network.architecture.sizes[-1] if "deep" in kind else 2, 11)
-    gpunet.fit(network, X, Y, epochs=1, batch_size=4, optimizer=TRAINING[optimizer])
+    options = {"batch_size": 4, "optimizer": TRAINING[optimizer], "precision": precision}
+    gpunet.fit(network, X, Y, epochs=1, **options)
     network.evaluate(X.astype(dtype) / 7, Y)
     return {name: np.array(value) for name, value in network.parameters.items()}
 
@@ -47,3 +51,25 @@ def gather_all(backend: Backend, dtype: str) -> list[np.ndarray]:
                 backend.take(X[:, :columns], rows, 1 / 255, out=out)
                 results.append(out)
     return results
+
+
+def bfloat16_words(backend: Backend) -> list[np.ndarray]:
+    """Return what is written to arrays of bfloat16 numbers: a split, and gathers of bytes.
+
+    As float32 numbers, however the backend keeps them.
+    """
+    x = np.random.default_rng(0).normal(size=(9, 5)).astype("float32")
+    x[0] = [0.0, -0.0, 1.0, 2.0**-100, -(2.0**90)]
+    outs = [backend.zeros(x.shape, backend.bfloat16) for _ in range(3)]
+    split = Split16(backend, scale=1 / 255)._split
+    split(backend.array(x, "float32"), outs[0], out=tuple(outs))
+    X = backend.array(np.arange(256).reshape(32, 8), "uint8")
+    for rows in (slice(3, 32), backend.array([31, 0, 7, 31], "int64")):
+        outs.append(backend.zeros((29 if isinstance(rows, slice) else 4, 8), backend.bfloat16))
+        backend.take(X, rows, 1.0, out=outs[-1])
+    return [as_float32(backend.to_numpy(out)) for out in outs]
+
+
+def as_float32(x: np.ndarray) -> np.ndarray:
+    """Return the bfloat16 numbers in words of 16 bits as float32; others as they are."""
+    return (x.astype("uint32") << 16).view("float32") if x.dtype == "uint16" else x
