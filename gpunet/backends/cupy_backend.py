@@ -26,12 +26,7 @@ from gpunet.backends.cuda_source import (
 )
 from gpunet.backends.cupy_products import Products
 from gpunet.backends.expression import Formula, trace
-
-THREADS, WARP = 256, 32
-# Enough blocks to fill any GPU; the kernels step through what is left.
-MOST_BLOCKS = 4096
-# A block that sums columns goes through at least as many rows, for which its warps take turns.
-ROWS_SUMMED, MOST_CHUNKS = 64, 64
+from gpunet.backends.launch import THREADS, WARP, blocks_for, chunks_of
 
 
 class CupyBackend(Backend):
@@ -113,7 +108,7 @@ class CupyBackend(Backend):
             *(chosen, np.int64(start)),
             *(out.dtype.type(scale), out),
         )
-        self._launch(gather, min(MOST_BLOCKS, -(-count * columns // THREADS)), arguments)
+        self._launch(gather, blocks_for(count * columns), arguments)
 
     def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
         """``out = A @ B``, by cuBLASLt."""
@@ -148,8 +143,7 @@ class CupyBackend(Backend):
                 calls[key] = kernel, needs_row_warps(graph)
             kernel, by_row = calls[key]
             work = call.rows * (WARP if by_row else call.columns)
-            blocks = min(MOST_BLOCKS, -(-work // THREADS))
-            self._launch(kernel, blocks, _parameters(call, (*arguments, *outs)))
+            self._launch(kernel, blocks_for(work), _parameters(call, (*arguments, *outs)))
 
         return run
 
@@ -162,7 +156,7 @@ class CupyBackend(Backend):
             call = Call.of(arguments, outs)
             key = (call.arguments, call.outputs_vary, call.precision, call.rows, call.columns)
             groups = -(-call.columns // WARP)
-            chunks = max(1, min(MOST_CHUNKS, call.rows // ROWS_SUMMED))
+            chunks = chunks_of(call.rows)
             if key not in calls:
                 text = sums_source(trace(formula, call.arguments), call)
                 calls[key] = (

@@ -19,6 +19,7 @@ from gpunet.backends import Backend, Kernel
 from gpunet.backends.call import Call, strides
 from gpunet.backends.cuda_source import cuda_source, gather_source, sums_source
 from gpunet.backends.expression import Formula, Graph, trace
+from gpunet.backends.launch import chunks_of
 from gpunet.backends.numpy_backend import NumpyBackend
 
 # What NVRTC provides of itself: the qualifiers, the indices, overloads of the mathematical
@@ -164,12 +165,14 @@ class CudaAsCpp(NumpyBackend):
             if self.collecting:
                 return
             self.graphs.append(graph)
-            groups = -(-call.columns // WARP)
-            partial = np.full((len(outs), CHUNKS, call.columns), np.nan, call.precision)
+            groups, chunks = -(-call.columns // WARP), chunks_of(call.rows)
+            if chunks == 1:  # so few rows that a block does all; here they are cut, too
+                chunks = CHUNKS
+            partial = np.full((len(outs), chunks, call.columns), np.nan, call.precision)
             arrived = np.zeros(groups, np.uint32)
-            head = [ctypes.c_longlong(CHUNKS), *map(_pointer, (partial, arrived))]
+            head = [ctypes.c_longlong(chunks), *map(_pointer, (partial, arrived))]
             parameters = head + self._parameters(call, (*arguments, *outs))
-            self._launch(name, parameters, groups * CHUNKS)
+            self._launch(name, parameters, groups * chunks)
             assert not arrived.any()  # the next launch finds it as this one did
 
         return run

@@ -9,8 +9,9 @@ from formula_calls import OPTIMIZERS, FormulaCall, formula_calls
 from random_formulas import RandomFormula, plain, random_arguments
 from whole_runs import NETWORKS, TRAINING, bfloat16_words, gather_all, train
 
-from gpunet.backends import get_backend
+from gpunet.backends import Backend, get_backend
 from gpunet.backends.expression import Graph
+from gpunet.backends.launch import MOST_CHUNKS, ROWS_SUMMED
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no g++ to compile the kernels with")
 
@@ -57,6 +58,23 @@ def random_formula_calls(dtype: str) -> list[tuple[FormulaCall, list[np.ndarray]
     return found
 
 
+# Around one chunk, two, the most there are; and the main network's full batch.
+MANY_ROWS = [2, 2 * ROWS_SUMMED - 1, 2 * ROWS_SUMMED, 1001, 1030, ROWS_SUMMED * MOST_CHUNKS - 1]
+MANY_ROWS += [ROWS_SUMMED * MOST_CHUNKS + 1, 11_272]
+
+
+def column_sums(
+    backend: Backend, dtype: str, rows: int
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Return the sums down the columns of a product, a table and a column; and their terms."""
+    generator = np.random.default_rng(rows)
+    x, y = generator.integers(-99, 100, (rows, 5)), generator.integers(-1, 2, (rows, 1))
+    outs = tuple(np.full((1, m), np.nan, dtype) for m in (5, 5, 1))
+    kernel = backend.column_sums(lambda xp, x, y: (x * y, x, y))
+    kernel(x.astype(dtype), y.astype(dtype), out=outs)
+    return outs, (x * y, x, y)
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory, dtype: str) -> CudaAsCpp:
     backend = CudaAsCpp()
@@ -70,6 +88,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, dtype: str) -> CudaAsCpp:
         for optimizer in TRAINING:
             train(backend, dtype, kind, optimizer)
     gather_all(backend, dtype)
+    column_sums(backend, dtype, MANY_ROWS[0])  # one text for all numbers of rows
     if dtype == "float32":
         for precision in PRECISIONS:
             train(backend, dtype, "one output", "adamw", precision)
@@ -137,6 +156,14 @@ def test_gathers_agree_to_the_bit(compiled: CudaAsCpp, dtype: str) -> None:
     ):
         np.testing.assert_array_equal(found, expected)
         assert expected.any()
+
+
+@pytest.mark.parametrize("rows", MANY_ROWS)
+def test_columns_of_many_rows_are_summed(compiled: CudaAsCpp, dtype: str, rows: int) -> None:
+    """In as many pieces as on a GPU. Sums of small integers are exact, in any order."""
+    found, terms = column_sums(compiled, dtype, rows)
+    for out, x in zip(found, terms, strict=True):
+        np.testing.assert_array_equal(out, x.sum(axis=0, keepdims=True))
 
 
 @single_only
