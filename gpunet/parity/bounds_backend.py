@@ -89,6 +89,9 @@ class BoundsBackend(Backend):
         precision: What is bounded.
         sum_error: ``gamma``, which nothing can exceed, or ``likely_gamma``, which is far sharper
             for long sums and which a correct device exceeds about never.
+
+    Attributes:
+        u: The unit roundoff that is counted with: the precision's and the reference's own.
     """
 
     xp: Any = None
@@ -96,7 +99,7 @@ class BoundsBackend(Backend):
 
     def __init__(self, precision: Precision, sum_error: Gamma = gamma) -> None:
         self.precision, self._gamma = precision, sum_error
-        self._u = precision.u + REFERENCE_U
+        self.u = precision.u + REFERENCE_U
         self._tiny = float(np.finfo(precision.dtype).tiny)
 
     def array(self, host: Any, dtype: DTypeLike) -> Any:
@@ -139,7 +142,7 @@ class BoundsBackend(Backend):
         """scale is rounded, and so is its product with a value; 1 and integers are exact."""
         chosen = X[rows].value if isinstance(X, BoundedArray) else X[rows].astype(np.float64)
         roundings = 0 if scale == 1.0 else 2
-        out.put(scale * chosen, gamma(roundings, self._u) * np.abs(scale * chosen))
+        out.put(scale * chosen, gamma(roundings, self.u) * np.abs(scale * chosen))
 
     def matmul(
         self,
@@ -164,7 +167,7 @@ class BoundsBackend(Backend):
             if add:
                 length, value = length + 1, value + out.value
                 terms, passed_on = terms + np.abs(out.value) + out.error, passed_on + out.error
-            own = self._gamma(length, self._u) * terms
+            own = self._gamma(length, self.u) * terms
             out.put(value, passed_on + own + length * self._tiny)
 
     def sum(self, x: Any, axis: int, out: BoundedArray) -> None:
@@ -174,7 +177,7 @@ class BoundsBackend(Backend):
     def _sum(self, x: Any, axis: int, out: BoundedArray, keepdims: bool) -> None:
         value, error = (a.sum(axis=axis, keepdims=keepdims) for a in (x.value, x.error))
         magnitude = np.abs(x.value).sum(axis=axis, keepdims=keepdims) + error
-        out.put(value, error + self._gamma(x.value.shape[axis], self._u) * magnitude)
+        out.put(value, error + self._gamma(x.value.shape[axis], self.u) * magnitude)
 
     def kernel(self, formula: Any) -> Kernel:
         """Return the formula on values and errors."""
@@ -185,11 +188,11 @@ class BoundsBackend(Backend):
         return self._run(formula, lambda target, r: self._sum(r, 0, target, keepdims=True))
 
     def _run(self, formula: Any, put: Callable[[BoundedArray, Any], None]) -> Kernel:
-        namespace = Namespace(self._u, self._tiny, self._gamma)
+        namespace = Namespace(self.u, self._tiny, self._gamma)
 
         def wrap(a: Any) -> Any:
             if isinstance(a, BoundedArray):
-                return Bounded(a.value, a.error, self._u, self._tiny)
+                return Bounded(a.value, a.error, self.u, self._tiny)
             return a
 
         def run(*arguments: Any, out: Any) -> None:

@@ -14,7 +14,7 @@ from gpunet.backends import Backend
 from gpunet.nn.activations import ACTIVATIONS, Activation
 from gpunet.nn.losses import LOSSES, Loss, end, head, score
 from gpunet.parity.bounds_backend import BoundedArray, BoundsBackend, Precision
-from gpunet.parity.lockstep import Check, compare
+from gpunet.parity.check import Check, compare
 from gpunet.parity.running_error import likely_gamma
 
 ROWS, COLUMNS, LONG = 64, 10, 784

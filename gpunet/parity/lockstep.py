@@ -1,9 +1,13 @@
-"""Training side by side with the bounds, brought together again after each step."""
+"""Training side by side with the bounds, brought together again after each step.
+
+Each element is held to its own bound, which counts in that roundings may pile up. What no element
+shows alone, a tensor shows as a whole: see ``whole``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,59 +23,12 @@ from gpunet.nn.network import Network
 from gpunet.nn.products import products
 from gpunet.optim import Optimizer
 from gpunet.parity.bounds_backend import BoundedArray, BoundsBackend, Precision
+from gpunet.parity.check import Check, compare
 from gpunet.parity.running_error import likely_gamma
+from gpunet.parity.whole import noise, outward
 from gpunet.training.step import Step
 
 Sabotage = Callable[["Trainee"], None]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One tensor, or one formula's result, against its bound.
-
-    Attributes:
-        name: What was compared: "W1", "dW1", "loss", "gelu slope".
-        step: The training step, from 1; 0 outside of training.
-        ratio: The largest difference in units of its bound; at most 1 passes.
-        ulps: The largest difference in units in the last place of the reference.
-        where: The index of the element with the largest ratio.
-        unbounded: How many elements have an infinite bound, and so prove nothing.
-    """
-
-    name: str
-    step: int
-    ratio: float
-    ulps: float
-    where: tuple[int, ...]
-    unbounded: int = 0
-
-    @property
-    def passed(self) -> bool:
-        """Whether no element is out of bounds; a NaN is."""
-        return self.ratio <= 1.0
-
-
-def compare(name: str, found: NDArray, expected: BoundedArray, step: int = 0) -> Check:
-    """Compare a device's result with the exact one and its bound.
-
-    Raises:
-        ValueError: The two have not the same shape.
-    """
-    value, error = np.atleast_1d(expected.value), np.atleast_1d(expected.error)
-    found = np.atleast_1d(found)
-    if found.shape != value.shape:
-        raise ValueError(f"{name} has shape {found.shape}, the reference {value.shape}")
-    # A network may have diverged: the verdict says so, not a warning.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        difference = np.abs(found.astype(np.float64) - value)
-        ratios = np.where(difference == 0, 0.0, difference / error)
-        ulps = difference / np.spacing(np.abs(value).astype(found.dtype)).astype(np.float64)
-    ratios, ulps = (np.where(np.isnan(x), np.inf, x) for x in (ratios, ulps))
-    worst = np.unravel_index(int(ratios.argmax()), ratios.shape)
-    where = tuple(int(i) for i in worst)
-    return Check(
-        name, step, float(ratios[worst]), float(ulps.max()), where, int(np.isinf(error).sum())
-    )
 
 
 class Trainee:
@@ -83,7 +40,8 @@ class Trainee:
     ) -> None:  # fmt: skip
         self.network = Network(device=backend, **settings)
         self.backend, self.mlp = self.network.backend, self.network.mlp
-        self.feed = Feed(self.backend, self.network.check(data))
+        self.examples = self.network.check(data)
+        self.feed = Feed(self.backend, self.examples)
         how = products(
             *(self.backend, precision, self.network.architecture.dtype),
             *(self.feed.scale, self.feed.integers),
@@ -113,6 +71,18 @@ class Trainee:
         if self.after_step is not None:
             self.after_step()
 
+    def factors(self, rows: NDArray) -> Iterator[tuple[str, NDArray, NDArray]]:
+        """Yield, for each dW = A^T dZ of the last step (on these rows), its name, A and dZ.
+
+        As the device has them, but for X: that is exact.
+        """
+        A = np.asarray(self.examples.X[rows], np.float64) * self.examples.scale
+        summed = self.mlp._end is not None  # then the last layer's dW is no product
+        layers = self.workspace.layers[: len(self.mlp.layers) - summed]
+        for number, buffers in enumerate(layers, 1):
+            yield f"dW{number}", A, self.backend.to_numpy(buffers.dZ).astype(np.float64)
+            A = self.backend.to_numpy(buffers.input_above(True)).astype(np.float64)
+
     def state(self) -> list[NDArray]:
         """Return theta and the optimizer's moments, on the host."""
         return [self.backend.to_numpy(x) for x in (self.mlp.theta, *self.stepper.moments)]
@@ -137,6 +107,9 @@ def lockstep(
 ) -> Iterator[Check]:
     """Yield a check of the loss, of every gradient and of every parameter, step by step.
 
+    Then, from the numbers that the device itself has computed before, of each product dW and of
+    the update as a whole.
+
     Args:
         backend, precision: What is checked.
         settings: Arguments of Network but device and dtype.
@@ -147,7 +120,9 @@ def lockstep(
     subject = Trainee(backend, settings, data, optimizer, batch, sabotage, precision.products)
     bounds = BoundsBackend(precision, likely_gamma)
     reference = Trainee(bounds, settings, data, optimizer, batch)
+    update = Update(bounds, subject, optimizer)
     order = random.permutation(seed, random.SHUFFLE, 0, len(data))
+    before = subject.state()
     for step in range(1, steps + 1):
         rows = np.take(order, range((step - 1) * batch, step * batch), mode="wrap")
         subject.step(rows)
@@ -160,8 +135,37 @@ def lockstep(
         ):
             for name, x in found.items():
                 yield compare(prefix + name, subject.backend.to_numpy(x), expected[name], step)
+        for name, A, dZ in subject.factors(rows):
+            dW = subject.backend.to_numpy(subject.mlp.gradients[name[1:]])
+            yield noise(f"{name} as a whole", dW, A, dZ, precision, step)
+        after = subject.state()
+        grad = subject.backend.to_numpy(subject.mlp.grad)
+        yield outward("theta as a whole", after[0], update(before, grad), bounds.u, step)
         # From here on both go on from the same numbers: errors do not add up over the steps.
-        reference.load(subject.state())
+        reference.load(after)
+        before = after
+
+
+class Update:
+    """The optimizer's step alone, from what a trainee has on the host, with bounds."""
+
+    def __init__(self, bounds: BoundsBackend, subject: Trainee, optimizer: Optimizer) -> None:
+        shape, dtype = tuple(subject.mlp.theta.shape), subject.network.architecture.dtype
+        theta, grad = bounds.zeros(shape, dtype), bounds.zeros(shape, dtype)
+        self._bounds, weights = bounds, subject.mlp.slices.weights
+        self._stepper = optimizer.start(bounds, theta, grad, weights)
+
+    def __call__(self, state: list[NDArray], grad: NDArray) -> BoundedArray:
+        """Return the next theta from theta, the moments and a gradient that has been clipped."""
+        stepper = self._stepper
+        for x, value in zip(
+            (stepper.theta, *stepper.moments, stepper.grad), (*state, grad), strict=True
+        ):
+            self._bounds.assign(x, value)
+        stepper.load_scalars(0.0)
+        stepper.update(slice(0, len(grad)), stepper.scalars)
+        theta: BoundedArray = stepper.theta
+        return theta
 
 
 def wrong_derivative(subject: Trainee) -> None:

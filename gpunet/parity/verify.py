@@ -16,9 +16,10 @@ from gpunet.nn.losses import LOSSES
 from gpunet.nn.network import Network
 from gpunet.optim import SGD, Adam, Optimizer
 from gpunet.parity.bounds_backend import Precision
+from gpunet.parity.check import Check
 from gpunet.parity.formulas import check_formulas
 from gpunet.parity.gradient_check import gradient_check
-from gpunet.parity.lockstep import CONTROLS, PRECISION_CONTROLS, Check, Trainee, lockstep
+from gpunet.parity.lockstep import CONTROLS, PRECISION_CONTROLS, Trainee, lockstep
 from gpunet.training import fit
 
 # What is trained in lockstep: the main network, and one with the other activations.
@@ -35,6 +36,10 @@ NETWORKS: dict[str, tuple[dict[str, Any], Optimizer]] = {
     ),
 }
 STEPS, BATCH, EXAMPLES = 5, 64, 2048
+# A planted error has to be out of its bound by this factor, so that a device whose roundings happen
+# to work against it does not hide it. Seen over 50 seeds: at least 2.6 (bfloat16 posing as TF32),
+# 36 (a drift in float64), 71 (in float32), and more for the others.
+MARGIN = 2.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Finding:
         part: "derivatives", "formulas", "lockstep", "repetition" or "control".
         subject: Device and precision: "cpu (numpy) float32".
         name: What was checked: a formula, a network, a control.
-        passed: Whether it is as it should be; for a control, whether it was caught.
+        passed: Whether it is as it should be; for a control, whether it was caught with MARGIN.
         ratio: The largest difference in units of its bound.
         ulps: Likewise in units in the last place.
         detail: The worst or the first bad tensor, step and element, for people.
@@ -129,7 +134,7 @@ def _finding(part: str, subject: str, name: str, checks: list[Check]) -> Finding
     bad = next((check for check in checks if not check.passed), None)
     told = bad or max(checks, key=lambda check: check.ratio)
     step = f" in step {told.step}" if told.step else ""
-    detail = f"{told.name}{step} at {list(told.where)}"
+    detail = f"{told.name}{step}" + (f" at {list(told.where)}" if told.where else "")
     unbounded = sum(check.unbounded for check in checks)
     if unbounded:
         detail += f"; {unbounded} elements have no finite bound"
@@ -140,10 +145,11 @@ def _finding(part: str, subject: str, name: str, checks: list[Check]) -> Finding
 def _control(subject: str, name: str, checks: list[Check]) -> Finding:
     caught = next((check for check in checks if not check.passed), None)
     worst = max(checks, key=lambda check: check.ratio)
-    if caught is None:
-        return Finding("control", subject, name, False, worst.ratio, worst.ulps, "not caught")
-    detail = f"caught at {caught.name} in step {caught.step}"
-    return Finding("control", subject, name, True, worst.ratio, worst.ulps, detail)
+    detail = "not caught" if caught is None else f"caught at {caught.name} in step {caught.step}"
+    passed = worst.ratio >= MARGIN
+    if caught is not None and not passed:
+        detail += f", but within {MARGIN:g} times the bound"
+    return Finding("control", subject, name, passed, worst.ratio, worst.ulps, detail)
 
 
 def _repetition(

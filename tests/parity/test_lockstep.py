@@ -7,18 +7,22 @@ import pytest
 
 from gpunet import datasets, optim
 from gpunet.backends import Backend, get_backend
-from gpunet.parity.bounds_backend import PRECISIONS, BoundedArray
-from gpunet.parity.lockstep import CONTROLS, Check, Trainee, compare, lockstep
+from gpunet.parity.bounds_backend import PRECISIONS, BoundedArray, Precision
+from gpunet.parity.check import Check, compare
+from gpunet.parity.lockstep import CONTROLS, Trainee, lockstep
+from gpunet.parity.verify import MARGIN
 
-SINGLE = PRECISIONS["float32"]
+SINGLE, DOUBLE = PRECISIONS["float32"], PRECISIONS["float64"]
 NETWORK = {"sizes": [784, 20, 1]}
 
 
-def train(backend: Backend, sabotage: Any = None, **options: Any) -> list[Check]:
+def train(
+    backend: Backend, sabotage: Any = None, precision: Precision = SINGLE, **options: Any
+) -> list[Check]:
     data = datasets.load("mnist58")[0].part(slice(0, 256))
     options = {"steps": 2, "batch": 64} | options
     return list(
-        lockstep(backend, SINGLE, NETWORK, data, optim.SGD(0.1), sabotage=sabotage, **options)
+        lockstep(backend, precision, NETWORK, data, optim.SGD(0.1), sabotage=sabotage, **options)
     )
 
 
@@ -27,6 +31,7 @@ def test_the_network_as_it_is_passes(backend: Backend) -> None:
     bad = [check for check in checks if not check.passed]
     assert not bad
     names = ["loss", "dW1", "dW2", "db1", "db2", "W1", "W2", "b1", "b2"]
+    names += ["dW1 as a whole", "theta as a whole"]  # dW2 is no product
     for step in (1, 2):
         assert sorted(c.name for c in checks if c.step == step) == sorted(names)
     # float32 differs from the reference: this is no comparison of a thing with itself.
@@ -43,6 +48,26 @@ def test_every_planted_error_is_caught(name: str, backend: Backend) -> None:
     first = {"a drift of one ULP a step": "W1"}.get(name, "dW1")
     assert caught[0].name == first
     assert checks[0].passed, checks[0]
+    assert max(check.ratio for check in checks) >= MARGIN
+
+
+def test_a_drift_is_caught_in_float64_too(backend: Backend) -> None:
+    """No element is far out of its bound: it has room for the reference's own roundings."""
+    checks = train(backend, CONTROLS["a drift of one ULP a step"], DOUBLE, steps=1)
+    ratio = {check.name: check.ratio for check in checks}
+    assert ratio["W1"] < MARGIN < ratio["theta as a whole"]
+
+
+def test_every_product_is_judged_as_a_whole(backend: Backend) -> None:
+    """Those of a network with dropout, and with a product for dW of its only output."""
+    network = {"sizes": [784, 12, 8, 1], "hidden": ["relu", "gelu"], "dropout": 0.2}
+    data = datasets.load("mnist58")[0].part(slice(0, 64))
+    checks = list(lockstep(backend, SINGLE, network, data, optim.Adam(), steps=2))
+    assert [check for check in checks if not check.passed] == []
+    whole = [check.name for check in checks if "whole" in check.name and check.step == 2]
+    assert whole == [f"{x} as a whole" for x in ("dW1", "dW2", "dW3", "theta")]
+    # They are no comparison of a thing with itself either.
+    assert min(check.ratio for check in checks if check.name == "dW2 as a whole") > 0
 
 
 def test_a_sabotage_without_effect_is_not_caught(backend: Backend) -> None:
@@ -67,7 +92,8 @@ def test_after_each_step_both_go_on_from_the_same_numbers() -> None:
         subject.after_step = once
 
     checks = train(get_backend("cpu"), spoil_once, steps=3)
-    assert [(c.name, c.step) for c in checks if not c.passed] == [("W1", 1)]
+    bad = [(c.name, c.step) for c in checks if not c.passed]
+    assert bad == [("W1", 1), ("theta as a whole", 1)]
 
 
 def test_a_sick_network_is_caught_quietly() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gpunet.parity.bounds_backend import BoundedArray
-from gpunet.parity.lockstep import compare
+from gpunet.parity.check import compare
 from gpunet.parity.verify import _finding
 
 

@@ -105,6 +105,15 @@ def test_a_sabotage_without_effect_fails_as_a_control(
     assert [(f.part, f.name, f.detail) for f in bad] == [("control", "nothing", "not caught")]
 
 
+def test_a_control_that_is_caught_by_a_hair_fails(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "MARGIN", 1e9)
+    controls = [f for f in verify_subject(get_backend("cpu"), SINGLE) if f.part == "control"]
+    assert failed(controls) == list(CONTROLS)
+    assert all("caught at" in f.detail and "within 1e+09 times" in f.detail for f in controls)
+
+
 class Careless(type(get_backend("cpu"))):
     """NumPy with one verb that is not what it should be."""
 
