@@ -108,10 +108,9 @@ def test_column_sums(backend: Backend, dtype: str) -> None:
     kernel = backend.column_sums(lambda xp, x, y: (x * y, x, y))
     for n, m in COLUMNS:
         x, y = integers(n, m), integers(n, 1, most=1, seed=1)
-        outs = backend.zeros((1, m), dtype), backend.zeros((1, m), dtype)
-        outs = (*outs, backend.zeros((1, 1), dtype))
         device_x, device_y = backend.array(x, dtype), backend.array(y, dtype)
-        for _ in range(2):  # the second finds the counters as the first left them
+        for _ in range(2):  # the second finds the counters as the first has left them
+            outs = tuple(backend.zeros((1, columns), dtype) for columns in (m, m, 1))
             kernel(device_x, device_y, out=outs)
             for out, terms in zip(outs, (x * y, x, y), strict=True):
                 check(backend, out, terms.sum(axis=0, keepdims=True), (n, m))
