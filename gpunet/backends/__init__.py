@@ -1,8 +1,8 @@
 """Where arrays live and how work runs on them."""
 
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work
-from gpunet.backends.devices import available_devices, get_backend
-from gpunet.backends.expression import arguments_read
+from gpunet.backends.selection import available_devices, get_backend
+from gpunet.program.expression import arguments_read
 
 __all__ = [
     "Array",

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.expression import Formula
 from gpunet.errors import DeviceError
+from gpunet.program.expression import Formula
 
 Array = Any  # an array of the backend's own kind
 Kernel = Callable[..., None]  # kernel(*arguments, out=array or tuple of arrays)

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from gpunet.backends.diagnosis import Diagnosis, Stage, diagnose
+from gpunet.backends.diagnosis.diagnosis import Diagnosis, Stage, diagnose
 from gpunet.cli.options import output_options, print_json
 from gpunet.errors import ArgumentError
 

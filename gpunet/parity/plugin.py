@@ -144,7 +144,7 @@ def _backend(name: str, config: pytest.Config) -> Backend:
     if name == "numpy":
         return get_backend("cpu")
     if name == "strict-device":
-        from gpunet.backends.strict_device import StrictDeviceBackend
+        from gpunet.backends.devices.strict_device import StrictDeviceBackend
 
         return StrictDeviceBackend()
     reason = "array-api-strict is not installed; pip install array-api-strict"

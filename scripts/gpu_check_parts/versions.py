@@ -58,7 +58,7 @@ def cublas_lt() -> dict[str, Any]:
     """Return which cuBLASLt library gpunet takes, and its version."""
     import cupy
 
-    from gpunet.backends.cublas_lt_types import load
+    from gpunet.backends.devices.cublas_lt_types import load
 
     cuda = int(cupy.cuda.runtime.runtimeGetVersion())
     library = load((cuda // 1000,))

@@ -16,11 +16,11 @@ import numpy as np
 from whole_runs import as_float32
 
 from gpunet.backends import Backend, Kernel
-from gpunet.backends.call import Call, strides
-from gpunet.backends.cuda_source import cuda_source, gather_source, sums_source
-from gpunet.backends.expression import Formula, Graph, trace
-from gpunet.backends.launch import chunks_of
-from gpunet.backends.numpy_backend import NumpyBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.program.call import Call, strides
+from gpunet.program.cuda_source import cuda_source, gather_source, sums_source
+from gpunet.program.expression import Formula, Graph, trace
+from gpunet.program.launch import chunks_of
 
 # What NVRTC provides of itself: the qualifiers, the indices, overloads of the mathematical
 # functions for float and double (math.h brings those of C++ into the global namespace), and what

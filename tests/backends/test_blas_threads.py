@@ -5,7 +5,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from gpunet.backends import get_backend, numpy_backend
-from gpunet.backends.blas_threads import SMALL_PRODUCT
+from gpunet.backends.devices.blas_threads import SMALL_PRODUCT
 
 
 def threads() -> list[int]:

@@ -24,8 +24,8 @@ from cuda_as_cpp import COMPILER
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpunet.backends import cublas_lt_types as types
-from gpunet.backends.cublas_lt import (
+from gpunet.backends.devices import cublas_lt_types as types
+from gpunet.backends.devices.cublas_lt import (
     PRECISIONS,
     CublasLtError,
     CublasLtUnavailable,
@@ -35,7 +35,7 @@ from gpunet.backends.cublas_lt import (
     load,
     matrix,
 )
-from gpunet.backends.cublas_lt_types import PROTOTYPES, HeuristicResult, open_library
+from gpunet.backends.devices.cublas_lt_types import PROTOTYPES, HeuristicResult, open_library
 from gpunet.parity import assert_within_bound, gamma
 from gpunet.parity.running_error import likely_gamma
 

@@ -8,8 +8,8 @@ import pytest
 
 import gpunet
 from gpunet.backends import Backend, numpy_backend
-from gpunet.backends.numpy_backend import NumpyBackend
-from gpunet.backends.team import Team
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.devices.team import Team
 from gpunet.parity.bounds_backend import PRECISIONS
 from gpunet.parity.lockstep import lockstep
 

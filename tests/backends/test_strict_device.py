@@ -10,7 +10,11 @@ import pytest
 
 import gpunet
 from gpunet import datasets
-from gpunet.backends.strict_device import DeviceArray, StrictDeviceBackend, StrictDeviceError
+from gpunet.backends.devices.strict_device import (
+    DeviceArray,
+    StrictDeviceBackend,
+    StrictDeviceError,
+)
 from gpunet.training import loop
 
 # A mini-batch step of 784-196-1: gather X; the product with W1; all that goes along the rows; the

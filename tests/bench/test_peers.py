@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gpunet.backends.strict_device import StrictDeviceBackend
+from gpunet.backends.devices.strict_device import StrictDeviceBackend
 from gpunet.bench.job import Job
 from gpunet.bench.peers.base import Peer
 from gpunet.bench.reference import TOLERANCE, disagreement, reference_losses

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from running import Command, Result
 
-from gpunet.backends import diagnosis
-from gpunet.backends.failures import MEANING, Facts, Failure, remedy
-from gpunet.backends.installation import install_command
-from gpunet.backends.stages import STAGES
+from gpunet.backends.diagnosis import diagnosis
+from gpunet.backends.diagnosis.failures import MEANING, Facts, Failure, remedy
+from gpunet.backends.diagnosis.installation import install_command
+from gpunet.backends.diagnosis.stages import STAGES
 
 FAKE = Path(__file__).parent / "fake_cupy"
 TESTED: set[str] = set()  # the failure classes that some test has provoked

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gpunet
-from gpunet.backends.numpy_backend import NumpyBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
 from gpunet.training import Training
 
 UNUSED = [0, 3, 4, 11]

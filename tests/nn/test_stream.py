@@ -12,8 +12,8 @@ import pytest
 import gpunet
 from gpunet import datasets
 from gpunet.backends import Backend
-from gpunet.backends.numpy_backend import NumpyBackend
-from gpunet.backends.strict_device import StrictDeviceBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.devices.strict_device import StrictDeviceBackend
 from gpunet.datasets import Dataset, mapped
 from gpunet.datasets.mapped import MappedRows
 from gpunet.errors import ArgumentError, DataError, FileError

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 import gpunet
 from gpunet.backends import Backend
-from gpunet.backends.team import Team
+from gpunet.backends.devices.team import Team
 from gpunet.errors import BusyError
 from gpunet.nn.turns import Turns
 

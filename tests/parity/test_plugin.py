@@ -9,7 +9,7 @@ import pytest
 
 # pytester forgets the modules that a run inside this process was the first to import, but NumPy
 # cannot be imported twice. So they are imported here.
-import gpunet.backends.strict_device
+import gpunet.backends.devices.strict_device
 import gpunet.parity.within
 from gpunet.errors import DeviceError
 
@@ -51,7 +51,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(device: str) -> None:
         raise DeviceError(NO_GPU)
 
-    monkeypatch.setattr("gpunet.backends.devices._gpu", refuse)
+    monkeypatch.setattr("gpunet.backends.selection._gpu", refuse)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_required_gpu_that_no_test_would_use_is_an_error(suite: pytest.Pyteste
 def test_a_usable_gpu_runs_them(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
-    monkeypatch.setattr("gpunet.backends.devices._gpu", lambda device: gpunet.get_backend("cpu"))
+    monkeypatch.setattr("gpunet.backends.selection._gpu", lambda device: gpunet.get_backend("cpu"))
     run(suite, *option).assert_outcomes(passed=6)
 
 

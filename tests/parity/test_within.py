@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpunet.backends import Backend
-from gpunet.backends.strict_device import StrictDeviceBackend
+from gpunet.backends.devices.strict_device import StrictDeviceBackend
 from gpunet.errors import ArgumentError
 from gpunet.parity import UNIT_ROUNDOFF, assert_within_bound, gamma, product_bound, sum_bound
 

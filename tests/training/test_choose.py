@@ -11,8 +11,8 @@ from same import assert_same_parameters
 import gpunet
 from gpunet import datasets
 from gpunet.backends import Backend
-from gpunet.backends.numpy_backend import NumpyBackend
-from gpunet.backends.strict_device import StrictDeviceBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.devices.strict_device import StrictDeviceBackend
 from gpunet.cli import main
 from gpunet.cli import train as train_command
 from gpunet.training import choose as choosing

@@ -11,7 +11,7 @@ from typing import Any
 
 import cupy
 
-from gpunet.backends.cublas_lt import Handle, Plan, load, matrix
+from gpunet.backends.devices.cublas_lt import Handle, Plan, load, matrix
 from gpunet.errors import DeviceError, GpunetError
 
 # What NVIDIA advises for Hopper; other GPUs need less.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gpunet.backends.installation import INSTALL, extra_for, install_command
+from gpunet.backends.diagnosis.installation import INSTALL, extra_for, install_command
 from gpunet.errors import DeviceError
 
 

@@ -24,7 +24,7 @@ from ctypes import byref, c_double, c_float, c_int, c_int32, c_uint32, c_uint64,
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from gpunet.backends.cublas_lt_types import (
+from gpunet.backends.devices.cublas_lt_types import (
     ComputeType,
     CublasLtError,
     CublasLtUnavailable,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, as_host, refuse_tf32
-from gpunet.backends.expression import Formula
 from gpunet.errors import DeviceError
+from gpunet.program.expression import Formula
 
 
 class ArrayApiBackend(Backend):

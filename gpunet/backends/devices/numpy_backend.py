@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
-from gpunet.backends.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, one_thread
-from gpunet.backends.expression import Formula
-from gpunet.backends.team import Team
-from gpunet.backends.ufunc_program import Programs, Scratch
+from gpunet.backends.devices.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, one_thread
+from gpunet.backends.devices.team import Team
+from gpunet.program.expression import Formula
+from gpunet.program.ufunc_program import Programs, Scratch
 
 NumpyCall = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 # Multiplications in one piece of work that is shared out: some milliseconds.

@@ -18,9 +18,16 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import IO, Any
 
-from gpunet.backends.failures import DiagnosedError, Facts, Failure, classify, remedy, summary
-from gpunet.backends.installation import installed_cupy_wheels
-from gpunet.backends.probe import Probe
+from gpunet.backends.diagnosis.failures import (
+    DiagnosedError,
+    Facts,
+    Failure,
+    classify,
+    remedy,
+    summary,
+)
+from gpunet.backends.diagnosis.installation import installed_cupy_wheels
+from gpunet.backends.diagnosis.probe import Probe
 
 MIB = 2**20
 
@@ -103,7 +110,7 @@ class Examination:
         """Compile one kernel of gpunet's and one of CuPy's."""
         version = ".".join(map(str, self.cupy.cuda.nvrtc.getVersion()))
         self.versions["nvrtc"] = version
-        from gpunet.backends.cupy_backend import CupyBackend
+        from gpunet.backends.devices.cupy_backend import CupyBackend
 
         self.probe = Probe(CupyBackend(self.number))
         self.probe.kernel()

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, Work, as_host
-from gpunet.backends.call import Call, strides
-from gpunet.backends.cuda_source import (
+from gpunet.backends.devices.cupy_products import Products
+from gpunet.program.call import Call, strides
+from gpunet.program.cuda_source import (
     OPTIONS,
     SUM_THREADS,
     cuda_source,
@@ -24,9 +25,8 @@ from gpunet.backends.cuda_source import (
     needs_row_warps,
     sums_source,
 )
-from gpunet.backends.cupy_products import Products
-from gpunet.backends.expression import Formula, trace
-from gpunet.backends.launch import THREADS, WARP, blocks_for, chunks_of
+from gpunet.program.expression import Formula, trace
+from gpunet.program.launch import THREADS, WARP, blocks_for, chunks_of
 
 
 class CupyBackend(Backend):

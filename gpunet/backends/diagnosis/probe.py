@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpunet.backends.base import Array, Backend
-from gpunet.backends.failures import DiagnosedError, Failure
+from gpunet.backends.diagnosis.failures import DiagnosedError, Failure
 
 
 class Probe:

@@ -8,12 +8,12 @@ import re
 from importlib import util
 from typing import Any
 
-from gpunet.backends.array_api import ArrayApiBackend
 from gpunet.backends.base import Backend
-from gpunet.backends.failures import Facts, explain
-from gpunet.backends.installation import INSTALL, installed_cupy_wheels
-from gpunet.backends.numpy_backend import NumpyBackend
-from gpunet.backends.probe import probe
+from gpunet.backends.devices.array_api import ArrayApiBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.diagnosis.failures import Facts, explain
+from gpunet.backends.diagnosis.installation import INSTALL, installed_cupy_wheels
+from gpunet.backends.diagnosis.probe import probe
 from gpunet.errors import ArgumentError, DeviceError, did_you_mean
 
 
@@ -64,7 +64,7 @@ def _gpu(device: str) -> Backend:
     number, count = int(device.removeprefix("cuda:")), _gpu_count()
     if number >= count:
         raise DeviceError(f"there is no GPU {number}: this machine has {count}, numbered from 0")
-    from gpunet.backends.cupy_backend import CupyBackend
+    from gpunet.backends.devices.cupy_backend import CupyBackend
 
     try:
         backend = CupyBackend(number)

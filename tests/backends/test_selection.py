@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import gpunet
-from gpunet.backends import Backend, devices, get_backend
-from gpunet.backends.array_api import ArrayApiBackend
-from gpunet.backends.failures import Facts, explain
-from gpunet.backends.numpy_backend import NumpyBackend
-from gpunet.backends.probe import probe
+from gpunet.backends import Backend, get_backend, selection
+from gpunet.backends.devices.array_api import ArrayApiBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.diagnosis.failures import Facts, explain
+from gpunet.backends.diagnosis.probe import probe
 from gpunet.errors import ArgumentError, DeviceError, GpunetError
 
 
@@ -57,7 +57,7 @@ def test_cuda_is_among_the_devices() -> None:
 
 
 def test_without_cupy_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(selection.util, "find_spec", lambda name: None)
     with pytest.raises(DeviceError, match=r"pip install 'gpunet\[cuda12x\]'"):
         get_backend("cuda")
     assert "CuPy is not installed" in get_backend("auto").reason
@@ -65,9 +65,9 @@ def test_without_cupy_the_message_says_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_two_cupy_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(selection.util, "find_spec", lambda name: object())
     both = ["cupy-cuda12x", "cupy-cuda13x"]
-    monkeypatch.setattr(devices, "installed_cupy_wheels", lambda: both)
+    monkeypatch.setattr(selection, "installed_cupy_wheels", lambda: both)
     with pytest.raises(DeviceError, match="pip uninstall -y cupy-cuda12x cupy-cuda13x"):
         get_backend("cuda")
 
@@ -125,7 +125,7 @@ def test_every_backend_has_the_same_signatures() -> None:
     wanted = of_class(Backend)
     for cls in (NumpyBackend, ArrayApiBackend):
         assert of_class(cls) == wanted
-    path = Path(devices.__file__).parent / "cupy_backend.py"
+    path = Path(selection.__file__).parent / "devices" / "cupy_backend.py"
     (cupy,) = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
     functions = (node for node in cupy.body if isinstance(node, ast.FunctionDef))
     found = signatures({f.name: [a.arg for a in f.args.args] for f in functions})

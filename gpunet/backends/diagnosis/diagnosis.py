@@ -15,11 +15,11 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gpunet.backends.failures import MEANING, Facts, Failure, remedy
-from gpunet.backends.installation import installed_cupy_wheels
-from gpunet.backends.numpy_backend import NumpyBackend
-from gpunet.backends.probe import Probe
-from gpunet.backends.stages import STAGES
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.diagnosis.failures import MEANING, Facts, Failure, remedy
+from gpunet.backends.diagnosis.installation import installed_cupy_wheels
+from gpunet.backends.diagnosis.probe import Probe
+from gpunet.backends.diagnosis.stages import STAGES
 
 # Every key that the report has; None where it could not be found out.
 VERSIONS = (
@@ -111,7 +111,7 @@ def _run(number: int, time_limit: float, out: int, err: int) -> int | None:
     """Run the stages; return the exit status, None if the time limit ended them."""
     process = subprocess.Popen(  # noqa: S603 (our own module)
         # -P: a file named numpy.py in the working directory is none of ours.
-        [sys.executable, "-P", "-m", "gpunet.backends.stages", str(number)],
+        [sys.executable, "-P", "-m", "gpunet.backends.diagnosis.stages", str(number)],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Backend, Kernel, Work, as_host
-from gpunet.backends.expression import Formula
-from gpunet.backends.numpy_backend import NumpyBackend
+from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.program.expression import Formula
 
 
 class StrictDeviceError(TypeError):
