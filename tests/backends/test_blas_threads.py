@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from gpunet.backends import get_backend, numpy_backend
+from gpunet.backends import get_backend
+from gpunet.backends.devices import numpy_backend
 from gpunet.backends.devices.blas_threads import SMALL_PRODUCT
 
 

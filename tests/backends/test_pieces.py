@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import gpunet
-from gpunet.backends import Backend, numpy_backend
+from gpunet.backends import Backend
+from gpunet.backends.devices import numpy_backend
 from gpunet.backends.devices.numpy_backend import NumpyBackend
 from gpunet.backends.devices.team import Team
 from gpunet.parity.bounds_backend import PRECISIONS

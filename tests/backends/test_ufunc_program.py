@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_formulas import RandomFormula, plain, random_arguments
 
-from gpunet.backends import get_backend, ufunc_program
+from gpunet.backends import get_backend
+from gpunet.program import ufunc_program
 
 SMALL_BLOCK = 24
 
