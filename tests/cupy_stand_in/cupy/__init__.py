@@ -1,0 +1,53 @@
+"""A stand-in for CuPy on machines without a GPU: see docs/gpu-stand-in.md.
+
+It has what gpunet uses of CuPy, queues work as a GPU does, runs the text of raw kernels as C++, and
+refuses what CuPy and CUDA refuse.
+"""
+
+from typing import Any
+
+from numpy import (
+    bool_,
+    dtype,
+    float32,
+    float64,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+
+from cupy import cuda
+from cupy._arrays import (
+    array,
+    asarray,
+    asnumpy,
+    copyto,
+    empty,
+    matmul,
+    ndarray,
+    ones,
+    sum,  # noqa: A004
+    zeros,
+)
+from cupy._errors import missing
+from cupy._memory import CurrentPool, default_pool
+from cupy._raw_kernel import RawKernel
+
+__version__ = "14.2.0+stand.in"
+__all__ = [
+    *("RawKernel", "array", "asarray", "asnumpy", "bool_", "copyto", "cuda", "dtype", "empty"),
+    *("float32", "float64", "get_default_memory_pool", "int32", "int64", "matmul", "ndarray"),
+    *("ones", "sum", "uint16", "uint32", "uint64", "uint8", "zeros"),
+]
+
+
+def get_default_memory_pool() -> CurrentPool:
+    """Return the pool of whichever device is current when it is asked."""
+    return default_pool
+
+
+def __getattr__(name: str) -> Any:
+    raise missing("cupy", name)

@@ -1,0 +1,5 @@
+"""cupy.cuda.compiler: its exception."""
+
+from cupy._errors import CompileException
+
+__all__ = ["CompileException"]

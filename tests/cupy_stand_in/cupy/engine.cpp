@@ -1,0 +1,260 @@
+// Runs the threads of a kernel on one CPU thread, one block after the other, in an order that the
+// seed decides. A kernel whose threads wait for each other has a fibre for each thread of a block:
+// a fibre runs until it waits, so nothing holds threads together but what the kernel says.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+struct Dim { unsigned x, y, z; };
+extern "C" { Dim threadIdx, blockIdx, blockDim, gridDim; }
+
+namespace {
+
+const unsigned WARP = 32, MOST_THREADS = 1024;
+const unsigned FULL = 0xffffffffu;
+const size_t STACK = 128 << 10;
+
+enum State { READY, AT_WARP, AT_SHUFFLE, AT_BLOCK, DONE };
+
+struct Fibre {
+    jmp_buf here;
+    char* stack;
+    bool started;
+    State state;
+    int line, other;
+    unsigned long long sent, received;
+};
+
+struct Stop {};  // thrown through the kernel's frames
+
+Fibre fibres[MOST_THREADS];
+jmp_buf scheduler;
+void (*body)(char*);
+char* slots;
+char message[512];
+int error;  // 0: none; n + 1: of argument n; -1: of something else
+bool collective;
+unsigned long long randomness;
+
+unsigned random_below(unsigned n)
+{
+    randomness ^= randomness << 13, randomness ^= randomness >> 7, randomness ^= randomness << 17;
+    return unsigned((randomness >> 32) * n >> 32);
+}
+
+[[noreturn]] void fail(int which, const char* format, ...)
+{
+    va_list rest;
+    va_start(rest, format);
+    vsnprintf(message, sizeof message, format, rest);
+    va_end(rest);
+    error = which;
+    throw Stop();
+}
+
+const char* name_of(const Fibre& f)
+{
+    static char names[4][64];
+    static int next;
+    char* name = names[next++ % 4];
+    const char* what = f.state == AT_WARP ? "__syncwarp" : f.state == AT_BLOCK ? "__syncthreads" : "a shuffle";
+    if (f.state == DONE) return "the end of the kernel";
+    snprintf(name, sizeof names[0], "%s (line %d)", what, f.line);
+    return name;
+}
+
+// --- fibres -------------------------------------------------------------------------------------
+
+void pause() { if (_setjmp(fibres[threadIdx.x].here) == 0) _longjmp(scheduler, 1); }
+
+void fibre_main()
+{
+    for (;;) {
+        unsigned me = threadIdx.x;
+        try { body(slots); } catch (Stop&) {}
+        fibres[me].state = DONE;
+        pause();
+    }
+}
+
+void run(unsigned thread)
+{
+    Fibre& f = fibres[thread];
+    threadIdx.x = thread;
+    if (_setjmp(scheduler) != 0) return;
+    if (f.started) _longjmp(f.here, 1);
+    if (!f.stack)
+        f.stack = static_cast<char*>(mmap(
+            nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    f.started = true;
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = f.stack;
+    context.uc_stack.ss_size = STACK;
+    context.uc_link = nullptr;
+    makecontext(&context, fibre_main, 0);
+    setcontext(&context);
+}
+
+// Lets the warp go on if all its threads wait for each other at the same place.
+bool release_warp(unsigned start)
+{
+    Fibre* lanes = fibres + start;
+    for (unsigned i = 0; i < WARP; ++i)
+        if (lanes[i].state != lanes[0].state || lanes[i].line != lanes[0].line
+            || lanes[i].other != lanes[0].other)
+            return false;
+    if (lanes[0].state != AT_WARP && lanes[0].state != AT_SHUFFLE) return false;
+    for (unsigned i = 0; i < WARP; ++i) {
+        lanes[i].received = lanes[i ^ unsigned(lanes[i].other)].sent;
+        lanes[i].state = READY;
+    }
+    return true;
+}
+
+// Lets the block go on if all its threads wait at one barrier; says what is wrong if they do not.
+bool release_block()
+{
+    const Fibre& first = fibres[0];
+    bool same = true, ended = true;
+    for (unsigned t = 0; t < blockDim.x; ++t) {
+        same = same && fibres[t].state == AT_BLOCK && fibres[t].line == first.line;
+        ended = ended && fibres[t].state == DONE;
+    }
+    if (ended) return false;
+    if (!same) {
+        for (unsigned t = 1; t < blockDim.x; ++t) {
+            const Fibre& f = fibres[t];
+            if (f.state != first.state || f.line != first.line || f.other != first.other) {
+                threadIdx.x = t;
+                fail(-1, "its threads wait for each other in vain: thread 0 of block %u at %s, thread %u at %s",
+                     blockIdx.x, name_of(first), t, name_of(f));
+            }
+        }
+        fail(-1, "a warp of fewer than 32 threads waits at %s", name_of(first));
+    }
+    for (unsigned t = 0; t < blockDim.x; ++t) fibres[t].state = READY;
+    return true;
+}
+
+void run_together()
+{
+    const unsigned warps = (blockDim.x + WARP - 1) / WARP;
+    for (unsigned t = 0; t < blockDim.x; ++t) fibres[t].state = READY;
+    do {
+        for (bool moved = true; moved;) {
+            moved = false;
+            unsigned first = random_below(warps);
+            for (unsigned w = 0; w < warps; ++w) {
+                unsigned start = (first + w) % warps * WARP;
+                unsigned offset = random_below(WARP), step = 2 * random_below(WARP / 2) + 1;
+                for (unsigned i = 0; i < WARP; ++i) {
+                    unsigned t = start + (offset + i * step) % WARP;
+                    if (t >= blockDim.x || fibres[t].state != READY) continue;
+                    run(t);
+                    if (error) throw Stop();
+                    moved = true;
+                }
+                if (start + WARP <= blockDim.x && release_warp(start)) moved = true;
+            }
+        }
+    } while (release_block());
+}
+
+void run_one_by_one()
+{
+    unsigned offset = random_below(blockDim.x);
+    for (unsigned i = 0; i < blockDim.x; ++i) {
+        threadIdx.x = (offset + i) % blockDim.x;
+        body(slots);
+    }
+}
+
+void wait(State state, unsigned mask, int other, int line)
+{
+    if (!collective) fail(-1, "line %d waits for other threads, which was not seen in the text", line);
+    Fibre& f = fibres[threadIdx.x];
+    if (mask != FULL) fail(-1, "line %d names some threads of the warp only (mask %#x)", line, mask);
+    f.state = state, f.line = line, f.other = other;
+    pause();
+}
+
+}  // namespace
+
+// --- for the kernels ----------------------------------------------------------------------------
+
+extern "C" {
+
+void stand_in_syncthreads(int line) { wait(AT_BLOCK, FULL, 0, line); }
+void stand_in_syncwarp(unsigned mask, int line) { wait(AT_WARP, mask, 0, line); }
+
+unsigned long long stand_in_shuffle_xor(unsigned mask, unsigned long long bits, int other, int line)
+{
+    if (other < 0 || other >= int(WARP)) fail(-1, "line %d shuffles with lane ^ %d", line, other);
+    unsigned me = threadIdx.x;
+    if (collective) fibres[me].sent = bits;
+    wait(AT_SHUFFLE, mask, other, line);
+    return fibres[me].received;
+}
+
+void stand_in_outside(long long argument, long long index)
+{
+    fail(int(argument) + 1, "element %lld is accessed, which is outside of the array (block %u, thread %u)",
+         index, blockIdx.x, threadIdx.x);
+}
+
+// --- for the host -------------------------------------------------------------------------------
+
+// Runs a kernel; returns 0, or 1 + the number of the argument that was overrun, or -1.
+int stand_in_launch(
+    void (*kernel)(char*), char* arguments, unsigned blocks, unsigned threads, int together,
+    unsigned long long seed, int flush, char* shared, size_t shared_bytes)
+{
+    body = kernel, slots = arguments, collective = together, error = 0;
+    randomness = seed * 0x9E3779B97F4A7C15u | 1;
+    for (int i = 0; i < 8; ++i) random_below(2);
+    gridDim = {blocks, 1, 1}, blockDim = {threads, 1, 1};
+    unsigned* order = static_cast<unsigned*>(malloc(blocks * sizeof *order));
+    for (unsigned b = 0; b < blocks; ++b) {
+        unsigned other = random_below(b + 1);
+        order[b] = order[other], order[other] = b;
+    }
+#if defined(__SSE__)
+    const unsigned control = _mm_getcsr();
+    if (flush) _mm_setcsr(control | 0x8040);  // denormals are 0, as operands and as results
+#elif defined(__aarch64__)
+    unsigned long long control;
+    asm volatile("mrs %0, fpcr" : "=r"(control));
+    if (flush) asm volatile("msr fpcr, %0" : : "r"(control | 1 << 24));
+#endif
+    try {
+        for (unsigned b = 0; b < blocks; ++b) {
+            blockIdx = {order[b], 0, 0};
+            if (shared_bytes) memset(shared, 0xff, shared_bytes);
+            if (together) run_together();
+            else run_one_by_one();
+        }
+    } catch (Stop&) {
+        for (Fibre& f : fibres) f.started = false;  // what is left of them is never gone on with
+    }
+#if defined(__SSE__)
+    _mm_setcsr(control);
+#elif defined(__aarch64__)
+    asm volatile("msr fpcr, %0" : : "r"(control));
+#endif
+    free(order);
+    return error;
+}
+
+const char* stand_in_message(void) { return message; }
+
+}  // extern "C"
