@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from cupy import _devices
 from cupy._errors import CUDARuntimeError, illegal_access, missing, refused_in_capture
 
@@ -98,7 +100,8 @@ class Queue:
                     _compile_all()
                 self.pending.popleft()
                 self.reached += 1
-                work.run()
+                with np.errstate(all="ignore"):  # a GPU says nothing of infinities
+                    work.run()
 
     def wait(self) -> None:
         """Run all that has been queued so far."""

@@ -2,7 +2,6 @@
 // seed decides. A kernel whose threads wait for each other has a fibre for each thread of a block:
 // a fibre runs until it waits, so nothing holds threads together but what the kernel says.
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +24,12 @@ const size_t STACK = 128 << 10;
 
 enum State { READY, AT_WARP, AT_SHUFFLE, AT_BLOCK, DONE };
 
+// GCC's own setjmp, which keeps no more than it must, so that fibres change in a few nanoseconds.
+// noipa: nobody may assume that a function which comes back by it leaves any register alone.
+typedef void* Place[5];
+
 struct Fibre {
-    jmp_buf here;
+    Place here;
     char* stack;
     bool started;
     State state;
@@ -37,7 +40,7 @@ struct Fibre {
 struct Stop {};  // thrown through the kernel's frames
 
 Fibre fibres[MOST_THREADS];
-jmp_buf scheduler;
+Place scheduler;
 void (*body)(char*);
 char* slots;
 char message[512];
@@ -74,7 +77,19 @@ const char* name_of(const Fibre& f)
 
 // --- fibres -------------------------------------------------------------------------------------
 
-void pause() { if (_setjmp(fibres[threadIdx.x].here) == 0) _longjmp(scheduler, 1); }
+// The threads whose turn it is, in their order; each hands over to the next by itself.
+unsigned turns[WARP], turn, turns_given;
+
+[[noreturn, gnu::noipa]] void go_to(Place& place) { __builtin_longjmp(place, 1); }
+
+[[noreturn, gnu::noipa]] void hand_over()
+{
+    if (error || turn == turns_given || !fibres[turns[turn]].started) go_to(scheduler);
+    threadIdx.x = turns[turn++];
+    go_to(fibres[threadIdx.x].here);
+}
+
+[[gnu::noipa]] void pause() { if (__builtin_setjmp(fibres[threadIdx.x].here) == 0) hand_over(); }
 
 void fibre_main()
 {
@@ -86,12 +101,9 @@ void fibre_main()
     }
 }
 
-void run(unsigned thread)
+[[gnu::noipa]] void start(unsigned thread)
 {
     Fibre& f = fibres[thread];
-    threadIdx.x = thread;
-    if (_setjmp(scheduler) != 0) return;
-    if (f.started) _longjmp(f.here, 1);
     if (!f.stack)
         f.stack = static_cast<char*>(mmap(
             nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
@@ -99,10 +111,22 @@ void run(unsigned thread)
     ucontext_t context;
     getcontext(&context);
     context.uc_stack.ss_sp = f.stack;
-    context.uc_stack.ss_size = STACK;
+    // Tops of stacks that are a power of two apart would all take the same place in the cache.
+    context.uc_stack.ss_size = STACK - thread % 64 * 320;
     context.uc_link = nullptr;
     makecontext(&context, fibre_main, 0);
     setcontext(&context);
+}
+
+// Runs the threads that ``turns`` lists until each waits or ends.
+[[gnu::noipa]] void take_turns()
+{
+    turn = 0;
+    (void)__builtin_setjmp(scheduler);
+    if (error || turn == turns_given) return;
+    threadIdx.x = turns[turn++];
+    if (fibres[threadIdx.x].started) go_to(fibres[threadIdx.x].here);
+    start(threadIdx.x);
 }
 
 // Lets the warp go on if all its threads wait for each other at the same place.
@@ -157,13 +181,14 @@ void run_together()
             for (unsigned w = 0; w < warps; ++w) {
                 unsigned start = (first + w) % warps * WARP;
                 unsigned offset = random_below(WARP), step = 2 * random_below(WARP / 2) + 1;
+                turns_given = 0;
                 for (unsigned i = 0; i < WARP; ++i) {
                     unsigned t = start + (offset + i * step) % WARP;
-                    if (t >= blockDim.x || fibres[t].state != READY) continue;
-                    run(t);
-                    if (error) throw Stop();
-                    moved = true;
+                    if (t < blockDim.x && fibres[t].state == READY) turns[turns_given++] = t;
                 }
+                if (turns_given) moved = true;
+                take_turns();
+                if (error) throw Stop();
                 if (start + WARP <= blockDim.x && release_warp(start)) moved = true;
             }
         }
