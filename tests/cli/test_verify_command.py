@@ -90,6 +90,18 @@ def test_the_tables_say_what_was_not_tested(quick: None, gpunet_here: Command) -
     assert "verifying cpu (numpy) float32" in done.err
 
 
+def test_the_tables_of_a_precision_that_differs_in_products_only(
+    quick: None, gpunet_here: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TF32 has no formulas of its own to verify, and so no row for them."""
+    subjects = [(get_backend("cpu"), PRECISIONS["tf32"])]
+    monkeypatch.setattr(command, "choose_subjects", lambda device: (subjects, "none"))
+    done = gpunet_here("verify")
+    assert (done.status, "verified (" in done.out) == (0, True), done.err
+    assert "training, step by step" in done.out
+    assert "every verb and formula" not in done.out
+
+
 def test_quiet_leaves_standard_error_empty(quick: None, gpunet_here: Command) -> None:
     assert gpunet_here("verify", "--device", "cpu", "--quiet").err == ""
 
