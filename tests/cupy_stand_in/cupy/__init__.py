@@ -6,18 +6,7 @@ refuses what CuPy and CUDA refuse.
 
 from typing import Any
 
-from numpy import (
-    bool_,
-    dtype,
-    float32,
-    float64,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
+from numpy import uint16
 
 from cupy import cuda
 from cupy._arrays import (
@@ -29,7 +18,7 @@ from cupy._arrays import (
     matmul,
     ndarray,
     ones,
-    sum,  # noqa: A004
+    sum,
     zeros,
 )
 from cupy._errors import missing
@@ -38,9 +27,20 @@ from cupy._raw_kernel import RawKernel
 
 __version__ = "14.2.0+stand.in"
 __all__ = [
-    *("RawKernel", "array", "asarray", "asnumpy", "bool_", "copyto", "cuda", "dtype", "empty"),
-    *("float32", "float64", "get_default_memory_pool", "int32", "int64", "matmul", "ndarray"),
-    *("ones", "sum", "uint16", "uint32", "uint64", "uint8", "zeros"),
+    "RawKernel",
+    "array",
+    "asarray",
+    "asnumpy",
+    "copyto",
+    "cuda",
+    "empty",
+    "get_default_memory_pool",
+    "matmul",
+    "ndarray",
+    "ones",
+    "sum",
+    "uint16",
+    "zeros",
 ]
 
 

@@ -23,7 +23,7 @@ class Flags:
         raise missing("flags", name)
 
 
-class ndarray:  # noqa: N801, PLW1641 (CuPy's name; CuPy's cannot be hashed either)
+class ndarray:
     """An array on a device. ``_view`` is the same memory as the device's own work sees it."""
 
     __slots__ = ("__weakref__", "_memory", "_view")
@@ -115,9 +115,7 @@ class ndarray:  # noqa: N801, PLW1641 (CuPy's name; CuPy's cannot be hashed eith
         if self.dtype != arr.dtype:
             raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
         if self.shape != arr.shape:
-            raise ValueError(
-                f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}"
-            )
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not (self.flags.c_contiguous or self.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
         queue = current_queue() if stream is None else stream._queue
@@ -174,7 +172,9 @@ class ndarray:  # noqa: N801, PLW1641 (CuPy's name; CuPy's cannot be hashed eith
         raise missing("ndarray", "iteration")
 
     def __repr__(self) -> str:
-        return f"<stand-in's cupy.ndarray, {self.shape} {self.dtype}>"  # what is in it, only get says
+        return (
+            f"<stand-in's cupy.ndarray, {self.shape} {self.dtype}>"  # what is in it, only get says
+        )
 
     def __getattr__(self, name: str) -> Any:
         raise missing("ndarray", name)
@@ -257,7 +257,7 @@ def copyto(dst: ndarray, src: Any, casting: str = "same_kind") -> None:
     _elementwise("copy", np.copyto, dst, src, casting="unsafe")
 
 
-def sum(a: ndarray, axis: int | None = None, out: ndarray | None = None) -> ndarray:  # noqa: A001
+def sum(a: ndarray, axis: int | None = None, out: ndarray | None = None) -> ndarray:
     """Sum along the last axis; rows without gaps by CUB, which allocates, so in no capture."""
     if out is None or axis not in (a.ndim - 1, -1):
         raise missing("cupy", f"sum of this kind (shape {a.shape}, axis {axis})")
@@ -276,7 +276,9 @@ def matmul(a: ndarray, b: ndarray, out: ndarray) -> ndarray:
     """Multiply by cuBLAS, which CuPy does not let a capture see."""
     queue = current_queue()
     if queue.capture is not None:
-        raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+        raise NotImplementedError(
+            "calling cuBLAS API during stream capture is currently unsupported"
+        )
     if not (a.dtype == b.dtype == out.dtype and out.dtype.kind == "f"):
         raise missing("cupy", f"matmul of {a.dtype} and {b.dtype} into {out.dtype}")
     operands, target = [_operand(x) for x in (a, b)], _operand(out)

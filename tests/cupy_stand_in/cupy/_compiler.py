@@ -105,9 +105,17 @@ class Compiled:
         self.shared_bytes = int(shared(1)) - self.shared
 
 
+def flags(fused: bool) -> tuple[str, ...]:
+    """Return how kernels are compiled; NVRTC fuses multiply-adds unless it is told not to."""
+    if fused:
+        return "-O1", "-ffp-contract=fast", "-mfma", "-fexpensive-optimizations"
+    return "-O1", "-ffp-contract=off"
+
+
 def digest_of(text: str, name: str, fused: bool) -> str:
     """Return a name for all that decides what a kernel's library holds."""
-    return _digest(DEVICE.read_text(), (HERE / "_signature.py").read_text(), text, name, str(fused))
+    ours = (file.read_text() for file in (DEVICE, HERE / "_signature.py", HERE / "_compiler.py"))
+    return _digest(*ours, text, name, *flags(fused))
 
 
 def _unit(text: str, name: str, digest: str) -> str:
@@ -137,40 +145,47 @@ def _unit(text: str, name: str, digest: str) -> str:
 
 
 def compile_kernels(kernels: Iterable[Any]) -> None:
-    """Give each kernel (with text, name, fused, digest) its ``compiled``."""
-    missing: dict[str, Any] = {}
+    """Give each kernel (with text, name, fused, digest) its ``compiled``, or its ``failure``."""
+    new: dict[str, list[Any]] = {}
     for kernel in kernels:
-        path = folder() / f"kernel-{kernel.digest}.so"
-        if path.exists():
-            kernel.compiled = Compiled(path, kernel.digest)
-        else:
-            missing.setdefault(kernel.digest, []).append(kernel)
+        new.setdefault(kernel.digest, []).append(kernel)
+    missing = [same[0] for digest, same in new.items() if not _path(digest).exists()]
     for fused in (False, True):
-        chosen = [same[0] for same in missing.values() if same[0].fused == fused]
-        groups = [chosen[i : i + TOGETHER] for i in range(0, len(chosen), TOGETHER)]
-        if len(groups) == 1 and len(chosen) > 3:
-            groups = [chosen[::2], chosen[1::2]]
+        chosen = [kernel for kernel in missing if kernel.fused == fused]
+        size = TOGETHER if len(chosen) > 2 * TOGETHER else -(-len(chosen) // 2)
+        groups = [chosen[i : i + size] for i in range(0, len(chosen), size or 1)]
         together = max(2, os.cpu_count() or 1)
         for i in range(0, len(groups), together):
             _compile_groups(groups[i : i + together], fused)
-    for digest, same in missing.items():
+    for digest, same in new.items():
         for kernel in same:
-            kernel.compiled = Compiled(folder() / f"kernel-{digest}.so", digest)
+            kernel.failure = same[0].failure
+            kernel.compiled = None if kernel.failure else Compiled(_path(digest), digest)
+
+
+def _path(digest: str) -> Path:
+    return folder() / f"kernel-{digest}.so"
 
 
 def _compile_groups(groups: list[list[Any]], fused: bool) -> None:
     """Compile each group into a library that has the names of all its kernels."""
-    contraction = ("-ffp-contract=fast", "-mfma") if fused else ("-ffp-contract=off",)
     with tempfile.TemporaryDirectory(dir=folder()) as scratch:
         running = []
         for number, group in enumerate(groups):
             source, target = Path(scratch, f"{number}.cpp"), Path(scratch, f"{number}.so")
             units = (_unit(k.text, k.name, k.digest) for k in group)
             source.write_text(DEVICE.read_text() + "".join(units))
-            running.append((_start(source, target, ("-O1", *contraction)), target, group))
+            running.append((_start(source, target, flags(fused)), target, group))
         for process, target, group in running:
-            _finish(process)
+            try:
+                _finish(process)
+            except CompileException as error:
+                if len(group) == 1:
+                    group[0].failure = error
+                else:  # one of them is to blame
+                    _compile_groups([[kernel] for kernel in group], fused)
+                continue
             for kernel in group:  # names of one file, which is loaded once
                 name = target.with_name(kernel.digest)
                 os.link(target, name)
-                name.replace(folder() / f"kernel-{kernel.digest}.so")
+                name.replace(_path(kernel.digest))

@@ -36,9 +36,15 @@ class RawKernel:
         self.text = self.code = code
         self.name, self.options = name, options
         self.compiled: Compiled | None = None
+        self.failure: Exception | None = None
         self._parameters: list[Parameter] = []
         self._loaded: set[int] = set()
         self.fused = "--fmad=false" not in options
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody has tried to compile it."""
+        return self.compiled is None and self.failure is None
 
     def _load(self) -> None:
         """Do what CuPy does at the first call on a device: compile, and load the module."""
@@ -110,7 +116,8 @@ class _Launch:
 
     def __call__(self) -> None:
         kernel, compiled = self._kernel, self._kernel.compiled
-        assert compiled is not None
+        if compiled is None:
+            raise kernel.failure or AssertionError("launched before it was compiled")
         error = engine().stand_in_launch(
             *(compiled.entry, self._slots.ctypes.data_as(ctypes.c_void_p)),
             *(self._blocks, self._threads, kernel.waits, SEED * 1_000_003 + next(_launches)),

@@ -1,4 +1,4 @@
-"""What a kernel's text says about its parameters, and what the stand-in puts in place of pointers."""
+"""What a kernel's text says about its parameters, and what is put in place of its pointers."""
 
 import re
 from dataclasses import dataclass

@@ -96,7 +96,7 @@ class Queue:
                 work = self.pending[0]
                 for queue, before in work.after:
                     queue.reach(before)
-                if any(not kernel.compiled for kernel in work.kernels):
+                if any(kernel.is_new for kernel in work.kernels):
                     _compile_all()
                 self.pending.popleft()
                 self.reached += 1
@@ -135,7 +135,7 @@ def _compile_all() -> None:
 
     queued = (work for queues in _queues.values() for q in queues for work in q.pending)
     kernels = (kernel for work in queued for kernel in work.kernels)
-    compile_kernels(dict.fromkeys(kernel for kernel in kernels if not kernel.compiled))
+    compile_kernels(dict.fromkeys(kernel for kernel in kernels if kernel.is_new))
 
 
 def capturing(device: int) -> bool:
@@ -210,9 +210,7 @@ class Stream:
 
     null: "Stream"
 
-    def __init__(
-        self, null: bool = False, non_blocking: bool = False, ptds: bool = False
-    ) -> None:
+    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False) -> None:
         global _next_pointer  # noqa: PLW0603
         if ptds:
             raise NotImplementedError("the stand-in has no per-thread default stream")

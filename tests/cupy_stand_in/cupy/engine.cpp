@@ -170,6 +170,22 @@ bool release_block()
     return true;
 }
 
+// Runs the threads of a warp until they wait; returns whether any could run.
+bool run_warp(unsigned start)
+{
+    unsigned offset = random_below(WARP), step = 2 * random_below(WARP / 2) + 1;
+    turns_given = 0;
+    for (unsigned i = 0; i < WARP; ++i) {
+        unsigned t = start + (offset + i * step) % WARP;
+        if (t < blockDim.x && fibres[t].state == READY) turns[turns_given++] = t;
+    }
+    if (!turns_given) return false;
+    take_turns();
+    if (error) throw Stop();
+    if (start + WARP <= blockDim.x) release_warp(start);
+    return true;
+}
+
 void run_together()
 {
     const unsigned warps = (blockDim.x + WARP - 1) / WARP;
@@ -178,19 +194,12 @@ void run_together()
         for (bool moved = true; moved;) {
             moved = false;
             unsigned first = random_below(warps);
-            for (unsigned w = 0; w < warps; ++w) {
-                unsigned start = (first + w) % warps * WARP;
-                unsigned offset = random_below(WARP), step = 2 * random_below(WARP / 2) + 1;
-                turns_given = 0;
-                for (unsigned i = 0; i < WARP; ++i) {
-                    unsigned t = start + (offset + i * step) % WARP;
-                    if (t < blockDim.x && fibres[t].state == READY) turns[turns_given++] = t;
+            for (unsigned w = 0; w < warps; ++w)
+                // Some warps run ahead of the others, as far as they may.
+                while (run_warp((first + w) % warps * WARP)) {
+                    moved = true;
+                    if (random_below(4) == 0) break;
                 }
-                if (turns_given) moved = true;
-                take_turns();
-                if (error) throw Stop();
-                if (start + WARP <= blockDim.x && release_warp(start)) moved = true;
-            }
         }
     } while (release_block());
 }

@@ -8,8 +8,17 @@ from cupy._streams import Event, Graph, Stream, get_current_stream, get_elapsed_
 from cupy.cuda import compiler, nvrtc, runtime
 
 __all__ = [
-    *("Device", "Event", "Graph", "OutOfMemoryError", "Stream", "compiler", "get_current_stream"),
-    *("get_elapsed_time", "is_available", "nvrtc", "runtime"),
+    "Device",
+    "Event",
+    "Graph",
+    "OutOfMemoryError",
+    "Stream",
+    "compiler",
+    "get_current_stream",
+    "get_elapsed_time",
+    "is_available",
+    "nvrtc",
+    "runtime",
 ]
 
 

@@ -1,5 +1,5 @@
 """cupy.cuda.nvrtc: which version it would be."""
 
 
-def getVersion() -> tuple[int, int]:  # noqa: N802
+def getVersion() -> tuple[int, int]:
     return 13, 2

@@ -12,34 +12,34 @@ from cupy._streams import synchronize_device
 __all__ = ["CUDARuntimeError"]
 
 VERSION = 13020
-streamCaptureModeGlobal, streamCaptureModeThreadLocal, streamCaptureModeRelaxed = 0, 1, 2  # noqa: N816
+streamCaptureModeGlobal, streamCaptureModeThreadLocal, streamCaptureModeRelaxed = 0, 1, 2
 
 
-def runtimeGetVersion() -> int:  # noqa: N802
+def runtimeGetVersion() -> int:
     _cublas_lt.load()  # CuPy's libraries are there from the time that one can ask it this
     return VERSION
 
 
-def driverGetVersion() -> int:  # noqa: N802
+def driverGetVersion() -> int:
     return VERSION
 
 
-def getDeviceCount() -> int:  # noqa: N802
+def getDeviceCount() -> int:
     compiler()
     if not _devices.count():
         raise CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
     return _devices.count()
 
 
-def getDevice() -> int:  # noqa: N802
+def getDevice() -> int:
     return _devices.current()
 
 
-def setDevice(device: int) -> None:  # noqa: N802
+def setDevice(device: int) -> None:
     make_current(device)
 
 
-def getDeviceProperties(device: int) -> dict[str, Any]:  # noqa: N802
+def getDeviceProperties(device: int) -> dict[str, Any]:
     if device >= _devices.count():
         raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
     major, minor = map(int, _devices.COMPUTE_CAPABILITY)
@@ -54,11 +54,11 @@ def getDeviceProperties(device: int) -> dict[str, Any]:  # noqa: N802
     }
 
 
-def memGetInfo() -> tuple[int, int]:  # noqa: N802
+def memGetInfo() -> tuple[int, int]:
     return pool(_devices.current()).free_bytes_of_device(), _devices.BYTES
 
 
-def deviceSynchronize() -> None:  # noqa: N802
+def deviceSynchronize() -> None:
     synchronize_device(_devices.current())
 
 
