@@ -162,7 +162,7 @@ def test_denormals_of_float32_are_zero_and_of_float64_are_not() -> None:
 
 def test_sums_of_products_are_fused_only_where_the_options_allow_it() -> None:
     a = np.float32(1 + 2**-12)
-    body = "x[0] = x[0] * x[0] - x[1];"
+    body = "const float a = x[0], b = x[1]; x[0] = a * a - b;"
     for options, exact in ((OPTIONS, False), ((), True)):
         x = cupy.array(np.array([a, a * a], np.float32))
         text = f'extern "C" __global__ void k(float* x) {{ {body} }}'

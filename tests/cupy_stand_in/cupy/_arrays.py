@@ -37,7 +37,7 @@ class ndarray:
         data = pool(_devices.current()).malloc(math.prod(shape) * dtype.itemsize)
         self._memory = data.mem
         self._view = (
-            np.ndarray(shape, dtype, data.mem.block.chunk.bytes)  # type: ignore[union-attr]
+            np.ndarray(shape, dtype, data.mem.block.chunk.bytes)
             if data.mem
             else np.empty(shape, dtype)
         )
@@ -163,7 +163,7 @@ class ndarray:
     def __eq__(self, other: object) -> Any:
         raise missing("ndarray", "==")
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __bool__(self) -> bool:
         raise missing("ndarray", "bool()")
@@ -244,7 +244,7 @@ def asarray(a: Any, dtype: DTypeLike = None) -> ndarray:
 
 
 def asnumpy(a: Any, stream: Stream | None = None, order: str = "C") -> NDArray:
-    return a.get(stream, order) if isinstance(a, ndarray) else np.asarray(a, order=order)  # type: ignore[call-overload]
+    return a.get(stream, order) if isinstance(a, ndarray) else np.asarray(a, order=order)
 
 
 def copyto(dst: ndarray, src: Any, casting: str = "same_kind") -> None:

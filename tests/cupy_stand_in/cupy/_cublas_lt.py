@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from cupy._compiler import PRODUCTS, library
 from cupy._errors import illegal_access
@@ -48,6 +49,11 @@ _Hook = ctypes.CFUNCTYPE(c_int, ctypes.POINTER(Product))
 _Search = ctypes.CFUNCTYPE(c_int)
 _have_run: set[tuple[int, int]] = set()
 _errors: list[Exception] = []
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache
@@ -95,7 +101,8 @@ def _queue_product(product: Product) -> None:
         if workspace is not None:
             workspace.fill(POISON)  # it holds parts of sums; nobody else's
         a, b = (_numbers(x, t, tf32) for x, t in zip((A, B), types, strict=False))
-        result = a @ b
+        with _blas().limit(limits=1):  # small products; and the same bits, whoever sets threads
+            result = a @ b
         if alpha != 1.0:
             result *= alpha
         if beta == 0.0:  # then C may hold anything

@@ -202,7 +202,7 @@ def get_elapsed_time(start_event: Event, end_event: Event) -> float:
             raise CUDARuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
         if event._reached_at is None:
             raise CUDARuntimeError("cudaErrorNotReady: device not ready")
-    return 1e3 * (end_event._reached_at - start_event._reached_at)  # type: ignore[operator]
+    return 1e3 * (end_event._reached_at - start_event._reached_at)
 
 
 class Stream:
@@ -362,10 +362,8 @@ class Graph:
     @classmethod
     def _of(cls, device: int, nodes: list[Work]) -> "Graph":
         graph = cls.__new__(cls)
-        graph._device, graph._nodes = device, nodes  # type: ignore[attr-defined]
-        graph._kernels = tuple(  # type: ignore[attr-defined]
-            dict.fromkeys(kernel for node in nodes for kernel in node.kernels)
-        )
+        graph._device, graph._nodes = device, nodes
+        graph._kernels = tuple(dict.fromkeys(kernel for node in nodes for kernel in node.kernels))
         return graph
 
     def launch(self, stream: Stream | None = None) -> None:
