@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,9 +28,10 @@ MOST_FILES = 4000  # in the cache; the oldest go
 def compiler() -> str:
     """Return the C++ compiler; without one there is no device."""
     found = shutil.which("g++")
-    if found is None:
+    if found is None or sys.platform != "linux":
         raise CUDARuntimeError(
-            "cudaErrorNoDevice: no CUDA-capable device is detected (the stand-in needs g++)"
+            "cudaErrorNoDevice: no CUDA-capable device is detected (the stand-in needs Linux and "
+            "g++)"
         )
     return found
 
