@@ -64,14 +64,14 @@ def test_a_store_one_element_past_the_end(plant) -> None:
         backend.synchronize()
 
 
-def column_sums_error(backend: Backend, rows: int) -> float:
+def column_sums_error(backend: Backend, rows: int, columns: int = COLUMNS) -> float:
     """Return the largest error of a kernel's column sums, in units of its bound."""
-    x = np.random.default_rng(0).uniform(-1, 1, (rows, COLUMNS)).astype(np.float32)
-    out = backend.zeros((1, COLUMNS), "float32")
+    x = np.random.default_rng(0).uniform(-1, 1, (rows, columns)).astype(np.float32)
+    out = backend.zeros((1, columns), "float32")
     backend.column_sums(lambda xp, x: x)(backend.array(x, "float32"), out=out)
     exact = x.sum(axis=0, dtype=np.float64)
     bound = gamma(rows, 2.0**-24) * np.abs(x).sum(axis=0, dtype=np.float64)
-    return float((np.abs(backend.to_numpy(out)[0] - exact) / bound).max())
+    return float((np.abs(np.nan_to_num(backend.to_numpy(out)[0], nan=1e9) - exact) / bound).max())
 
 
 def test_an_error_in_the_column_sums_of_many_rows(plant) -> None:
@@ -82,6 +82,24 @@ def test_an_error_in_the_column_sums_of_many_rows(plant) -> None:
     backend = plant(f"stop = {stop};", f"stop = {stop} - (rows > 1000);")
     assert column_sums_error(backend, 1000) <= 1
     assert column_sums_error(backend, ROWS) > 1
+    assert plant.happened()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        # Sums of this chunk are stored by one warp, and the block is counted by one thread.
+        "    }\n    __syncthreads();\n    __threadfence();\n",
+        # What each warp has is put side by side before the first warp adds it up.
+        "    __syncthreads();\n    if (warp == 0 && c < columns) {\n        for (int w",
+        # Whether this block is the last is known to one thread before it is to the others.
+        "    __syncthreads();\n    __threadfence();\n    if (last",
+    ],
+)
+def test_a_lost_barrier_in_the_column_sums(plant, lost: str) -> None:
+    """Blocks under way at the same time, and warps ahead of others, make it show."""
+    backend = plant(lost, lost.replace("    __syncthreads();\n", ""))
+    assert max(column_sums_error(backend, 2000, columns=20) for _ in range(60)) > 1
     assert plant.happened()
 
 

@@ -39,3 +39,22 @@ def run_tests(*arguments: str) -> str:
 def test_it_is_as_strict_as_a_gpu() -> None:
     files = [str(file) for file in sorted(HERE.glob("[!ct]*.py"))]
     assert "skipped" not in run_tests(*files)
+
+
+@needs_compiler
+def test_an_error_that_nobody_waits_for_is_the_status_of_the_process() -> None:
+    program = """
+import cupy
+text = 'extern "C" __global__ void k(float* x) { x[1] = 0; }'
+cupy.RawKernel(text, "k")((1,), (1,), (cupy.zeros(1, "float32"),))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(STAND_IN)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert "nobody waited for: cudaErrorIllegalAddress" in done.stderr

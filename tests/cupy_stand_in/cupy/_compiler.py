@@ -131,7 +131,7 @@ def _unit(text: str, name: str, digest: str) -> str:
     section = f"shared_{digest}_"
     return (
         f"#undef __shared__\n"
-        f'#define __shared__ static __attribute__((section("{section}")))\n'
+        f'#define __shared__ static __attribute__((used, section("{section}")))\n'
         f"#define {name} kernel_{digest}\n"
         f"namespace space_{digest} {{\n"
         f"#line 1\n"

@@ -7,7 +7,7 @@ from typing import Any
 from cupy._errors import CUDARuntimeError, missing
 
 COMPUTE_CAPABILITY = "90"
-BYTES = 8 * 2**30  # of memory, each
+BYTES = 2 * 2**30  # of memory, each
 
 _thread = threading.local()
 

@@ -4,16 +4,24 @@ Memory that nobody has written holds 0xFF bytes, which are a NaN in every type o
 memory that has been freed, once its stream gets there.
 """
 
-import sys
 from bisect import bisect_right, insort
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cupy import _devices
 from cupy._errors import OutOfMemoryError, missing
-from cupy._streams import Queue, Work, current_queue, lock, refuse_while_capturing
+from cupy._streams import (
+    Queue,
+    Work,
+    current_queue,
+    leftovers,
+    lock,
+    refuse_while_capturing,
+    settle,
+)
 
 POISON = 0xFF
 ROUNDED_TO = 512  # CuPy's pool does; addresses are multiples of it
@@ -44,12 +52,12 @@ class Memory:
     """Owns an allocation: it is freed when the last array on it is gone."""
 
     def __init__(self, block: Block, free: Callable[[Block], None]) -> None:
-        self.block, self._free = block, free
+        self.block, self._free = block, partial(free, block)
         self.ptr, self.size, self.device_id = block.ptr, block.size, block.device
 
     def __del__(self) -> None:
-        if not sys.is_finalizing():
-            self._free(self.block)
+        self.block.alive = False
+        leftovers.append(self._free)
 
 
 class MemoryPointer:
@@ -79,6 +87,7 @@ class MemoryPool:
         refuse_while_capturing(self._device, f"{size} bytes were allocated")
         if size == 0:
             return MemoryPointer(None, 0)
+        settle()
         with lock:
             queue, rounded = current_queue(), -(-size // ROUNDED_TO) * ROUNDED_TO
             waiting = self._waiting.get((queue, rounded))
@@ -101,7 +110,6 @@ class MemoryPool:
     def _release(self, block: Block) -> None:
         """Free: for the host at once, so that others may have it; the poison in stream order."""
         with lock:
-            block.alive = False
             del self._blocks[block.ptr]
             del self._addresses[bisect_right(self._addresses, block.ptr) - 1]
             chunk, queue = block.chunk, block.queue
@@ -118,27 +126,34 @@ class MemoryPool:
 
     def find(self, address: int) -> Block | None:
         """Return the allocation that the address is in."""
+        settle()
         with lock:
             place = bisect_right(self._addresses, address) - 1
             block = self._blocks[self._addresses[place]] if place >= 0 else None
             return block if block and address < block.ptr + block.size else None
 
     def free_bytes_of_device(self) -> int:
+        settle()
         return _devices.BYTES - self._used - self._free
 
     def used_bytes(self) -> int:
+        settle()
         return self._used
 
     def free_bytes(self) -> int:
+        settle()
         return self._free
 
     def total_bytes(self) -> int:
+        settle()
         return self._used + self._free
 
     def n_free_blocks(self) -> int:
+        settle()
         return sum(map(len, self._waiting.values()))
 
     def free_all_blocks(self, stream: Any = None) -> None:
+        settle()
         with lock:
             self._waiting.clear()
             self._free = 0

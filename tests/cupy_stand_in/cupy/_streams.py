@@ -4,6 +4,9 @@ A GPU may run ahead of the host or fall behind. This one always falls behind as 
 CUDA allow, so that host code which forgets to wait is found out every time.
 """
 
+import atexit
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -19,6 +22,16 @@ from cupy._errors import CUDARuntimeError, illegal_access, missing, refused_in_c
 LONGEST_QUEUE = 1024
 
 lock = threading.RLock()
+# What has to be done before more work is queued. Python may run finalizers in the middle of
+# anything, also of work, so all that they do is to leave it here.
+leftovers: deque[Callable[[], None]] = deque()
+
+
+def settle() -> None:
+    """Do what finalizers have left to be done."""
+    with lock:
+        while leftovers:
+            leftovers.popleft()()
 
 
 class Work:
@@ -62,6 +75,7 @@ class Queue:
         """Queue the work, after all that the order of streams puts before it."""
         with lock:
             if not even_in_capture:
+                settle()
                 if self.capture is not None:
                     if not self.capture.broken:
                         self.capture.nodes.append(work)
@@ -155,6 +169,19 @@ def synchronize_device(device: int) -> None:
     with lock:
         for queue in list(_queues.get(device, ())):
             queue.wait()
+
+
+@atexit.register
+def _finish() -> None:
+    """Run what nobody has waited for: a GPU would have, and its errors are errors."""
+    try:
+        for queue in [q for queues in _queues.values() for q in queues]:
+            queue.wait()
+    except Exception as error:
+        print(f"cupy stand-in: in work that nobody waited for: {error}", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(70)  # an exception here would leave the status as it is
 
 
 class Event:

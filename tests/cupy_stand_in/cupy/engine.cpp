@@ -1,6 +1,6 @@
-// Runs the threads of a kernel on one CPU thread, one block after the other, in an order that the
-// seed decides. A kernel whose threads wait for each other has a fibre for each thread of a block:
-// a fibre runs until it waits, so nothing holds threads together but what the kernel says.
+// Runs the threads of a kernel on one CPU thread, in an order that the seed decides. Where threads
+// wait for each other each is a fibre, and some blocks are under way at the same time: a fibre runs
+// until it waits, so nothing holds threads together but what the kernel says.
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@ namespace {
 
 const unsigned WARP = 32, MOST_THREADS = 1024;
 const unsigned FULL = 0xffffffffu;
+const unsigned RESIDENT = 4;  // blocks under way at the same time
 const size_t STACK = 128 << 10;
 
 enum State { READY, AT_WARP, AT_SHUFFLE, AT_BLOCK, DONE };
@@ -37,9 +38,22 @@ struct Fibre {
     unsigned long long sent, received;
 };
 
+struct Block {
+    Fibre fibres[MOST_THREADS];
+    char* shared;  // what its threads share, while another block has the place of it
+    unsigned number;
+    bool busy;
+    // Some threads of one warp that fall behind: until so many blocks have ended, until the next
+    // barrier, or until nobody else can go on.
+    unsigned slow_warp, slow_lanes, slow_until;
+};
+
 struct Stop {};  // thrown through the kernel's frames
 
-Fibre fibres[MOST_THREADS];
+Block resident[RESIDENT];
+Block* now;  // the block that runs
+Fibre* fibres;  // its threads
+unsigned ended;  // blocks
 Place scheduler;
 void (*body)(char*);
 char* slots;
@@ -145,6 +159,15 @@ bool release_warp(unsigned start)
     return true;
 }
 
+void make_ready(Block& b)
+{
+    for (unsigned t = 0; t < blockDim.x; ++t) b.fibres[t].state = READY;
+    // The first warp is the one that kernels give a part of its own.
+    b.slow_warp = random_below(2) * random_below((blockDim.x + WARP - 1) / WARP) * WARP;
+    b.slow_lanes = random_below(4) ? 0 : random_below(FULL);
+    b.slow_until = ended + random_below(16);
+}
+
 // Lets the block go on if all its threads wait at one barrier; says what is wrong if they do not.
 bool release_block()
 {
@@ -166,18 +189,19 @@ bool release_block()
         }
         fail(-1, "a warp of fewer than 32 threads waits at %s", name_of(first));
     }
-    for (unsigned t = 0; t < blockDim.x; ++t) fibres[t].state = READY;
+    make_ready(*now);
     return true;
 }
 
 // Runs the threads of a warp until they wait; returns whether any could run.
 bool run_warp(unsigned start)
 {
-    unsigned offset = random_below(WARP), step = 2 * random_below(WARP / 2) + 1;
+    const unsigned offset = random_below(WARP), step = 2 * random_below(WARP / 2) + 1;
+    const unsigned slow = now->slow_warp == start ? now->slow_lanes : 0;
     turns_given = 0;
     for (unsigned i = 0; i < WARP; ++i) {
-        unsigned t = start + (offset + i * step) % WARP;
-        if (t < blockDim.x && fibres[t].state == READY) turns[turns_given++] = t;
+        const unsigned lane = (offset + i * step) % WARP, t = start + lane;
+        if (t < blockDim.x && fibres[t].state == READY && !(slow >> lane & 1)) turns[turns_given++] = t;
     }
     if (!turns_given) return false;
     take_turns();
@@ -186,22 +210,55 @@ bool run_warp(unsigned start)
     return true;
 }
 
-void run_together()
+// Goes on with some of the block's warps, some ahead of the others; returns whether any could run.
+bool advance()
 {
-    const unsigned warps = (blockDim.x + WARP - 1) / WARP;
-    for (unsigned t = 0; t < blockDim.x; ++t) fibres[t].state = READY;
-    do {
-        for (bool moved = true; moved;) {
-            moved = false;
-            unsigned first = random_below(warps);
-            for (unsigned w = 0; w < warps; ++w)
-                // Some warps run ahead of the others, as far as they may.
-                while (run_warp((first + w) % warps * WARP)) {
-                    moved = true;
-                    if (random_below(4) == 0) break;
-                }
+    const unsigned warps = (blockDim.x + WARP - 1) / WARP, first = random_below(warps);
+    bool moved = false;
+    for (unsigned w = 0; w < warps; ++w) {
+        while (run_warp((first + w) % warps * WARP)) {
+            moved = true;
+            if (random_below(4) == 0) break;
         }
-    } while (release_block());
+        if (moved && random_below(16) == 0) break;
+    }
+    return moved;
+}
+
+void begin(Block& b, unsigned number, size_t shared_bytes)
+{
+    b.busy = true, b.number = number;
+    b.shared = static_cast<char*>(realloc(b.shared, shared_bytes + 1));
+    memset(b.shared, random_below(4) ? 0xff : 0, shared_bytes);
+    make_ready(b);
+}
+
+void run_together(const unsigned* order, unsigned blocks, char* shared, size_t shared_bytes)
+{
+    ended = 0;
+    for (unsigned next = 0, busy = 0, idle = 0;;) {
+        for (Block& b : resident)
+            if (!b.busy && next < blocks) begin(b, order[next++], shared_bytes), busy += 1;
+        if (busy == 0) return;
+        Block& b = resident[random_below(RESIDENT)];
+        if (!b.busy) continue;
+        now = &b, fibres = b.fibres, blockIdx.x = b.number;
+        memcpy(shared, b.shared, shared_bytes);
+        if (ended >= b.slow_until) b.slow_lanes = 0;
+        if (advance()) idle = 0;
+        else if (b.slow_lanes) {
+            if (++idle > 4 * RESIDENT) b.slow_lanes = idle = 0;
+        } else if (!release_block()) b.busy = false, busy -= 1, ended += 1;
+        memcpy(b.shared, shared, shared_bytes);
+    }
+}
+
+void forget_all()
+{
+    for (Block& b : resident) {
+        b.busy = false;
+        for (Fibre& f : b.fibres) f.started = false;  // what is left of it is never gone on with
+    }
 }
 
 void run_one_by_one()
@@ -256,7 +313,7 @@ int stand_in_launch(
     body = kernel, slots = arguments, collective = together, error = 0;
     randomness = seed * 0x9E3779B97F4A7C15u | 1;
     for (int i = 0; i < 8; ++i) random_below(2);
-    gridDim = {blocks, 1, 1}, blockDim = {threads, 1, 1};
+    blockIdx = {0, 0, 0}, gridDim = {blocks, 1, 1}, blockDim = {threads, 1, 1};
     unsigned* order = static_cast<unsigned*>(malloc(blocks * sizeof *order));
     for (unsigned b = 0; b < blocks; ++b) {
         unsigned other = random_below(b + 1);
@@ -271,14 +328,14 @@ int stand_in_launch(
     if (flush) asm volatile("msr fpcr, %0" : : "r"(control | 1 << 24));
 #endif
     try {
-        for (unsigned b = 0; b < blocks; ++b) {
-            blockIdx = {order[b], 0, 0};
-            if (shared_bytes) memset(shared, 0xff, shared_bytes);
-            if (together) run_together();
-            else run_one_by_one();
+        if (together) run_together(order, blocks, shared, shared_bytes);
+        for (unsigned b = 0; b < blocks && !together; ++b) {
+            blockIdx.x = order[b];
+            memset(shared, 0xff, shared_bytes);
+            run_one_by_one();
         }
     } catch (Stop&) {
-        for (Fibre& f : fibres) f.started = false;  // what is left of them is never gone on with
+        forget_all();
     }
 #if defined(__SSE__)
     _mm_setcsr(control);

@@ -62,5 +62,13 @@ def deviceSynchronize() -> None:
     synchronize_device(_devices.current())
 
 
+def profilerStart() -> None:
+    """Do nothing: no profiler watches."""
+
+
+def profilerStop() -> None:
+    """Do nothing."""
+
+
 def __getattr__(name: str) -> Any:
     raise missing("cupy.cuda.runtime", name)
