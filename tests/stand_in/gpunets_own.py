@@ -1,6 +1,7 @@
 """Errors planted in what gpunet gives to a GPU: each has to be seen."""
 
 from collections.abc import Callable
+from threading import Thread
 
 import cupy
 import numpy as np
@@ -142,6 +143,64 @@ def test_an_allocation_in_a_capture() -> None:
 
     captured(backend, work)()
     assert "12 bytes were allocated" in backend.settings()["launches"]
+
+
+def test_what_another_thread_does_is_no_part_of_a_capture() -> None:
+    """It has its turn when the capture is over, and the graph repeats one thread's work only."""
+    backend = CupyBackend()
+    add = backend.kernel(lambda xp, x: x + 1.0)
+    mine, others = (backend.zeros((3,), "float32") for _ in range(2))
+    add(others, out=others)
+    read: list[float] = []
+
+    def other() -> None:
+        add(others, out=others)
+        read.append(float(backend.to_numpy(others)[0]))
+
+    threads = []
+
+    def work() -> None:
+        add(mine, out=mine)
+        threads.append(Thread(target=other))
+        threads[-1].start()
+        threads[-1].join(0.2)  # longer than it takes; but it has to wait for this one's end
+
+    replay = captured(backend, work)
+    for _ in range(2):
+        replay()
+    for thread in threads:
+        thread.join()
+    assert backend.settings()["launches"] == "CUDA graphs"
+    assert len(threads) == 2
+    assert sorted(read) == [2, 3]
+    assert backend.to_numpy(mine).tolist() == [3, 3, 3]
+    assert backend.to_numpy(others).tolist() == [3, 3, 3]
+
+
+def test_a_network_predicts_while_another_is_trained() -> None:
+    """On one backend, by two threads."""
+    backend = CupyBackend()
+    train, test = gpunet.datasets.load("mnist58")
+    X = test.X[:64]
+    network = gpunet.Network([784, 20, 1], device=backend)
+    expected = network.predict_proba(X)
+    failures = []
+
+    def fit() -> None:
+        try:
+            for seed in range(8):
+                other = gpunet.Network([784, 20, 1], device=backend, seed=seed)
+                gpunet.fit(other, train.part(slice(0, 128)), epochs=3, batch_size=32)
+        except Exception as error:
+            failures.append(error)
+
+    thread = Thread(target=fit)
+    thread.start()
+    while thread.is_alive():
+        np.testing.assert_array_equal(network.predict_proba(X), expected)
+    thread.join()
+    assert failures == []
+    assert backend.settings()["launches"] == "CUDA graphs"
 
 
 def test_a_wrong_type_of_argument(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Only this module imports cupy, and only when a GPU is asked for.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,10 @@ from gpunet.program.launch import THREADS, WARP, blocks_for, chunks_of
 
 
 class CupyBackend(Backend):
-    """Runs on one GPU. Work is queued on the device; only to_numpy and synchronize wait."""
+    """Runs on one GPU. Work is queued on the device; only to_numpy and synchronize wait.
+
+    Several threads may use it; they take turns, so that a graph holds the work of one only.
+    """
 
     xp: Any = cupy
     name = "cupy"
@@ -41,6 +45,7 @@ class CupyBackend(Backend):
         self.device = f"cuda:{number}"
         self.reason = reason
         self._device = cupy.cuda.Device(number)
+        self._turn = threading.RLock()
         with self._device:
             # The default stream cannot be captured; this one waits for it and it for this one.
             self._stream = cupy.cuda.Stream()
@@ -56,7 +61,7 @@ class CupyBackend(Backend):
 
     @contextmanager
     def _here(self) -> Iterator[None]:
-        with self._device, self._stream:
+        with self._turn, self._device, self._stream:
             yield
 
     def array(self, host: Any, dtype: DTypeLike) -> Array:
@@ -211,7 +216,8 @@ class CupyBackend(Backend):
 
     def synchronize(self) -> None:
         """Wait for the device."""
-        self._stream.synchronize()
+        with self._here():
+            self._stream.synchronize()
 
     def settings(self) -> dict[str, str]:
         """Return the driver's and the runtime's CUDA versions, and CuPy's process-wide switches."""

@@ -58,6 +58,7 @@ class Capture:
 
     def __init__(self) -> None:
         self.nodes: list[Work] = []
+        self.thread = threading.get_ident()
         self.broken = ""
 
 
@@ -153,19 +154,25 @@ def _compile_all() -> None:
 
 
 def capturing(device: int) -> bool:
-    return any(queue.capture is not None for queue in _queues.get(device, ()))
+    """Return whether this thread captures a stream of the device."""
+    captures = [queue.capture for queue in _queues.get(device, ())]
+    return any(c is not None and c.thread == threading.get_ident() for c in captures)
 
 
-def refuse_while_capturing(device: int, what: str) -> None:
-    """Raise CUDA's error if a stream of the device is being captured; the capture is lost."""
+def refuse_while_capturing(device: int, what: str, others: bool = False) -> None:
+    """Raise CUDA's error if a stream of the device is captured, by this thread or by any other.
+
+    The capture is lost.
+    """
     for queue in _queues.get(device, ()):
-        if queue.capture is not None:
-            queue.capture.broken = queue.capture.broken or what
+        capture = queue.capture
+        if capture is not None and (others or capture.thread == threading.get_ident()):
+            capture.broken = capture.broken or what
             raise refused_in_capture(what)
 
 
 def synchronize_device(device: int) -> None:
-    refuse_while_capturing(device, "the device was waited for")
+    refuse_while_capturing(device, "the device was waited for", others=True)
     with lock:
         for queue in list(_queues.get(device, ())):
             queue.wait()
@@ -300,7 +307,7 @@ class Stream:
     def synchronize(self) -> None:
         queue = self._queue
         if queue.legacy or queue.capture is not None:
-            refuse_while_capturing(queue.device, "a stream was waited for")
+            refuse_while_capturing(queue.device, "a stream was waited for", others=True)
         if queue.legacy:
             queue.add(Work("wait", lambda: None))
         queue.wait()
