@@ -259,4 +259,10 @@ def test_two_devices() -> None:
         losses[device] = gpunet.fit(network, data, epochs=2, batch_size=64).loss
         assert network.mlp.theta.device.id == int(device[-1])
     assert losses["cuda:0"] == losses["cuda:1"]
+    # Rows of another type of integer are converted where they are.
+    backend = get_backend("cuda:1")
+    out = backend.zeros((2, 1), "float32")
+    X = backend.array([[1.0], [2.0], [3.0]], "float32")
+    backend.take(X, backend.array([2, 0], "int32"), 1.0, out=out)
+    assert backend.to_numpy(out).tolist() == [[3], [1]]
     assert cupy.cuda.runtime.getDevice() == 0

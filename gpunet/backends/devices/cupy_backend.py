@@ -101,7 +101,8 @@ class CupyBackend(Backend):
         if isinstance(rows, slice):
             chosen, start = np.uint64(0), rows.start or 0  # a null pointer: no list of rows
         else:
-            chosen, start = rows.astype(np.int64, copy=False), 0  # what the kernel reads
+            with self._here():
+                chosen, start = rows.astype(np.int64, copy=False), 0  # what the kernel reads
         source, target = X.dtype.name, out.dtype.name
         gather = self._gathers.get((source, target))
         if gather is None:
