@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import cupy
@@ -203,8 +203,11 @@ class CupyBackend(Backend):
                 self._stream.begin_capture()
                 try:
                     work()
-                finally:
-                    graph = self._stream.end_capture()
+                except BaseException:
+                    with suppress(Exception):  # it would hide what went wrong
+                        self._stream.end_capture()
+                    raise
+                graph = self._stream.end_capture()
             except Exception as error:  # whatever it is, the steps can still be launched one by one
                 self._graphs_fail = f"the CUDA graph could not be captured ({error})"
                 return None
