@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike, NDArray
 from cupy import _devices
 from cupy._errors import missing
 from cupy._memory import Block, Memory, MemoryPointer, pool
-from cupy._streams import Stream, Work, current_queue
+from cupy._queues import Work
+from cupy._streams import Stream, current_queue
 
 CAPTURING = "the current stream is capturing, so synchronous API calls are disallowed"
 

@@ -17,7 +17,8 @@ from threadpoolctl import ThreadpoolController
 from cupy._compiler import PRODUCTS, library
 from cupy._errors import illegal_access
 from cupy._memory import POISON, Block, pool
-from cupy._streams import Queue, Work, capturing, queue_at
+from cupy._queues import Queue, Work, capturing
+from cupy._streams import queue_at
 
 MAJOR = 13
 SUCCESS, NOT_SUPPORTED = 0, 15

@@ -67,7 +67,7 @@ class Device:
         return f"<CUDA Device {self.id}>"
 
     def synchronize(self) -> None:
-        from cupy._streams import synchronize_device
+        from cupy._queues import synchronize_device
 
         synchronize_device(self.id)
 

@@ -13,15 +13,8 @@ import numpy as np
 
 from cupy import _devices
 from cupy._errors import OutOfMemoryError, missing
-from cupy._streams import (
-    Queue,
-    Work,
-    current_queue,
-    leftovers,
-    lock,
-    refuse_while_capturing,
-    settle,
-)
+from cupy._queues import Queue, Work, leftovers, lock, refuse_while_capturing, settle
+from cupy._streams import current_queue
 
 POISON = 0xFF
 ROUNDED_TO = 512  # CuPy's pool does; addresses are multiples of it

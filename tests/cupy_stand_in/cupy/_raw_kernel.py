@@ -13,8 +13,9 @@ from cupy import _devices
 from cupy._arrays import ndarray, on_this_device
 from cupy._compiler import Compiled, digest_of, engine
 from cupy._errors import CUDARuntimeError, illegal_access, missing
+from cupy._queues import Work, refuse_while_capturing
 from cupy._signature import Parameter, parameters, threads_wait
-from cupy._streams import Work, current_queue, refuse_while_capturing
+from cupy._streams import current_queue
 
 SLOT = 8  # 64-bit words for each argument
 MOST_THREADS, MOST_BLOCKS = 1024, 2**31 - 1

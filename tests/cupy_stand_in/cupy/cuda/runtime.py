@@ -7,7 +7,7 @@ from cupy._compiler import compiler
 from cupy._devices import make_current
 from cupy._errors import CUDARuntimeError, missing
 from cupy._memory import pool
-from cupy._streams import synchronize_device
+from cupy._queues import synchronize_device
 
 __all__ = ["CUDARuntimeError"]
 
