@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 OPTIONS = ("--std=c++17", "--fmad=false")
+SHUFFLE = "__shfl_xor_sync(~0u, 1.0f, 1)"
 # Each warp adds up its lanes as gpunet's kernels do.
 WARP_SUM = """
 template <typename T> __device__ T warp_sum(T x)
@@ -143,6 +144,7 @@ def test_shared_memory_starts_with_poison() -> None:
         ("if (threadIdx.x < 16) __syncwarp();\nelse warp_sum(1.0f);", "__syncwarp .line 4"),
         ("if (threadIdx.x < 16) return;\n__syncthreads();", "__syncthreads .line 5"),
         ("if (threadIdx.x < 32) __syncthreads();\nelse __syncthreads();", "line 4.*line 5"),
+        (f"if (threadIdx.x < 16) {SHUFFLE};\nelse {SHUFFLE};", "line 4.*line 5"),
         ("__shfl_xor_sync(0xffffu, 1.0f, 1);", "names some threads of the warp only"),
     ],
 )

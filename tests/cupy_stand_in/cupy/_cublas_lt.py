@@ -7,6 +7,7 @@ product itself is queued here, and NumPy's when its turn comes.
 
 import ctypes
 import functools
+import sys
 from ctypes import c_double, c_int, c_int64, c_size_t, c_uint64, c_void_p
 from typing import Any
 
@@ -21,7 +22,7 @@ from cupy._queues import Queue, Work, capturing
 from cupy._streams import queue_at
 
 MAJOR = 13
-SUCCESS, NOT_SUPPORTED = 0, 15
+SUCCESS, EXECUTION_FAILED, NOT_SUPPORTED = 0, 13, 15
 # CUDA_R_...: how a matrix is stored.
 STORED = {0: np.float32, 1: np.float64, 2: np.float16, 14: np.uint16}
 BFLOAT16, FAST_TF32 = 14, 77
@@ -49,7 +50,6 @@ class Product(ctypes.Structure):
 _Hook = ctypes.CFUNCTYPE(c_int, ctypes.POINTER(Product))
 _Search = ctypes.CFUNCTYPE(c_int)
 _have_run: set[tuple[int, int]] = set()
-_errors: list[Exception] = []
 
 
 @functools.cache
@@ -79,8 +79,8 @@ def _enqueue(pointer: Any) -> int:
     try:
         _queue_product(pointer.contents)
     except Exception as error:  # no exception passes through C
-        _errors.append(error)
-        return 13  # CUBLAS_STATUS_EXECUTION_FAILED
+        print(f"cupy stand-in: {error}", file=sys.stderr)
+        return EXECUTION_FAILED
     return SUCCESS
 
 
