@@ -100,7 +100,7 @@ def test_an_error_in_the_column_sums_of_many_rows(plant) -> None:
 def test_a_lost_barrier_in_the_column_sums(plant, lost: str) -> None:
     """Blocks under way at the same time, and warps ahead of others, make it show."""
     backend = plant(lost, lost.replace("    __syncthreads();\n", ""))
-    assert max(column_sums_error(backend, 2000, columns=20) for _ in range(60)) > 1
+    assert any(column_sums_error(backend, 2000, columns=20) > 1 for _ in range(200))
     assert plant.happened()
 
 
