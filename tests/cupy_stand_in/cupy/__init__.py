@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy import uint16
 
-from cupy import cuda
+from cupy import _memory, cuda
 from cupy._arrays import (
     array,
     asarray,
@@ -22,7 +22,6 @@ from cupy._arrays import (
     zeros,
 )
 from cupy._errors import missing
-from cupy._memory import CurrentPool, default_pool
 from cupy._raw_kernel import RawKernel
 
 __version__ = "14.2.0+stand.in"
@@ -44,9 +43,9 @@ __all__ = [
 ]
 
 
-def get_default_memory_pool() -> CurrentPool:
+def get_default_memory_pool() -> _memory.CurrentPool:
     """Return the pool of whichever device is current when it is asked."""
-    return default_pool
+    return _memory.default_pool
 
 
 def __getattr__(name: str) -> Any:

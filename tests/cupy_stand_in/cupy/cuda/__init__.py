@@ -3,7 +3,7 @@
 from typing import Any
 
 from cupy._devices import Device
-from cupy._errors import OutOfMemoryError, missing
+from cupy._errors import missing
 from cupy._streams import Event, Graph, Stream, get_current_stream, get_elapsed_time
 from cupy.cuda import compiler, nvrtc, runtime
 
@@ -11,7 +11,6 @@ __all__ = [
     "Device",
     "Event",
     "Graph",
-    "OutOfMemoryError",
     "Stream",
     "compiler",
     "get_current_stream",
