@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import gpunet
-from gpunet.backends import Backend, cupy_backend, get_backend
-from gpunet.backends.cupy_backend import CupyBackend
+from gpunet.backends import Backend, get_backend
+from gpunet.backends.devices import cupy_backend
+from gpunet.backends.devices.cupy_backend import CupyBackend
 from gpunet.parity import gamma
 
 ROWS, COLUMNS = 11_272, 196  # the main job's
@@ -234,8 +235,8 @@ def test_training_is_captured_in_every_precision(precision: str, batch_size: int
 
 def test_without_cublaslt_products_go_through_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is captured, since CuPy lets no capture see them."""
-    from gpunet.backends import cupy_products
-    from gpunet.backends.cublas_lt import CublasLtUnavailable
+    from gpunet.backends.devices import cupy_products
+    from gpunet.backends.devices.cublas_lt import CublasLtUnavailable
 
     def load(majors: object) -> None:
         raise CublasLtUnavailable("no library, as the test wants")

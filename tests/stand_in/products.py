@@ -6,7 +6,7 @@ import cupy
 import numpy as np
 import pytest
 
-from gpunet.backends.cublas_lt import CublasLtError, Handle, Plan, load, matrix
+from gpunet.backends.devices.cublas_lt import CublasLtError, Handle, Plan, load, matrix
 
 A = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
 B = np.random.default_rng(1).normal(size=(5, 2)).astype(np.float32)
