@@ -30,35 +30,31 @@ def shell(request: pytest.FixtureRequest) -> str:
     }[request.param]
 
 
-def test_a_training_is_saved_whatever_becomes_of_standard_error(shell: str, tmp_path: Path) -> None:
+def start(shell: str, folder: Path, *command: str) -> tuple[int, str]:
+    """Return the command's status and what it printed as results."""
     done = subprocess.run(
-        ["/bin/sh", "-c", shell, "sh", *TRAIN],
-        cwd=tmp_path,
+        ["/bin/sh", "-c", shell, "sh", *command],
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,
         check=False,
         timeout=120,
     )
-    results = tmp_path / "results"
-    said = results.read_text() if results.exists() else done.stdout
-    assert done.returncode == 0
+    results = folder / "results"
+    return done.returncode, results.read_text() if results.exists() else done.stdout
+
+
+def test_a_training_is_saved_whatever_becomes_of_standard_error(shell: str, tmp_path: Path) -> None:
+    status, said = start(shell, tmp_path, *TRAIN)
+    assert status == 0
     assert "saved in run: model.safetensors, history.json" in said
     assert "epochs: 3" in said
     assert len(gpunet.load(tmp_path / "run", device="cpu").parameters) == 4
 
 
 def test_an_error_still_has_its_status(shell: str, tmp_path: Path) -> None:
-    command = [*TRAIN[:4], "--dataset", "no such data"]
-    done = subprocess.run(
-        ["/bin/sh", "-c", shell, "sh", *command],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 2
+    assert start(shell, tmp_path, *TRAIN[:4], "--dataset", "no such data")[0] == 2
 
 
 class Failing(io.StringIO):
