@@ -14,6 +14,10 @@ from gpunet.errors import ArgumentError, FileError
 from gpunet.files import write_atomically
 from gpunet.nn.model_file import FILE_NAME
 
+# What stands beside the model.
+HISTORY = "history.json"
+PICTURES = ("loss.png", "errors.png")
+
 
 @contextmanager
 def prepared(out: str | None, force: bool, name: str) -> Iterator[Path]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import isfinite
@@ -18,6 +16,7 @@ from gpunet import random
 from gpunet.backends import get_backend
 from gpunet.cli import run_folder
 from gpunet.cli.data import load_data
+from gpunet.cli.keep import kept
 from gpunet.cli.main import INTERRUPTED_STATUS
 from gpunet.cli.options import (
     choose_backend,
@@ -39,7 +38,6 @@ from gpunet.training.progress import Progress
 DEFAULT_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
 DEFAULT_MOMENTUM = 0.9
 EARLY_STOPPING_SHARE = 0.1
-PICTURES = ("loss.png", "errors.png")
 
 
 @click.command()
@@ -83,19 +81,20 @@ def train(**options: Any) -> None:
             callbacks=callbacks,
             precision=options["precision"],
         )
-        if options["verbose"]:
-            for name, value in backend.settings().items():
-                click.echo(f"{name}: {value}", err=True)
-        chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
-        source = {name: options[name] for name in chosen} | known
-        network.input_format = replace(network.input_format, source=source)
-        with _kept(network, folder, quiet):
+        with kept(network, folder) as save:
+            if options["verbose"]:
+                for name, value in backend.settings().items():
+                    click.echo(f"{name}: {value}", err=True)
+            chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
+            source = {name: options[name] for name in chosen} | known
+            network.input_format = replace(network.input_format, source=source)
             result = _result(network, history, training, test, options) | {"out": str(folder)}
-        written = _write(folder, network, history, test, result, started)
-    if options["as_json"]:
-        print_json(result)
-    else:
-        _report(result, written, quiet)
+            save()
+            written = _write(folder, network, history, test, result, started)
+            if options["as_json"]:
+                print_json(result)
+            else:
+                _report(result, written, quiet)
     if history.stopped == INTERRUPTED:
         # All is saved, but a script should not take the run for a complete one.
         click.get_current_context().exit(INTERRUPTED_STATUS)
@@ -107,24 +106,6 @@ def _check_test_part(network: Network, test: Dataset) -> None:
         network.check(test)
     except DataError as error:
         raise DataError(f"{test.name}, test part: {error}") from error
-
-
-@contextmanager
-def _kept(network: Network, folder: Path, quiet: bool) -> Iterator[None]:
-    """Save the network after what is done in this context, or when that fails or is interrupted.
-
-    Only a network that has diverged is not worth keeping.
-    """
-    try:
-        yield
-    except DivergedError:
-        raise
-    except BaseException:
-        network.save(folder / FILE_NAME)
-        if not quiet:
-            click.echo(f"the trained network is saved in {folder}: {FILE_NAME}", err=True)
-        raise
-    network.save(folder / FILE_NAME)
 
 
 def _result(
@@ -230,18 +211,22 @@ def _write(
     """Write the history and, where matplotlib is installed, the pictures; return the names."""
     from importlib.util import find_spec
 
-    written = [FILE_NAME, "history.json"]
-    for stale in PICTURES:  # of an earlier run that --force replaces
-        (folder / stale).unlink(missing_ok=True)
+    def write_history() -> None:
+        result["seconds"] = time.perf_counter() - started
+        content = {"run": result, "history": history.to_dict()}
+        run_folder.write_json(folder / run_folder.HISTORY, content)
+
+    write_history()  # at once: a second of drawing may fail or be interrupted
+    written = [FILE_NAME, run_folder.HISTORY]
     if find_spec("matplotlib") is not None:
         from gpunet.report import plots
 
-        plots.loss_curve(history, folder / "loss.png")
-        written.append("loss.png")
-        if test.image_shape and plots.misclassified(network, test, folder / "errors.png"):
-            written.append("errors.png")
-    result["seconds"] = time.perf_counter() - started
-    run_folder.write_json(folder / "history.json", {"run": result, "history": history.to_dict()})
+        loss, errors = run_folder.PICTURES
+        plots.loss_curve(history, folder / loss)
+        written.append(loss)
+        if test.image_shape and plots.misclassified(network, test, folder / errors):
+            written.append(errors)
+        write_history()  # with the seconds in all
     return written
 
 
@@ -255,5 +240,5 @@ def _report(result: dict[str, Any], written: list[str], quiet: bool) -> None:
         f"{result['training_seconds']:.1f} s; {result['seconds']:.1f} s in all"
     )
     click.echo(f"saved in {result['out']}: {', '.join(written)}")
-    if "loss.png" not in written and not quiet:
+    if run_folder.PICTURES[0] not in written and not quiet:
         click.echo("for pictures: pip install 'gpunet[plot]'", err=True)
