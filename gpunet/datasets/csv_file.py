@@ -1,6 +1,7 @@
 """A table in a text file: CSV with commas, semicolons or tabs."""
 
 import os
+import re
 from array import array
 from collections.abc import Iterator
 from itertools import chain
@@ -122,8 +123,11 @@ def _bad_cell(
     column = bad + (bad >= label_at)  # the label had been taken out
     place = f"column {column + 1}" + (f" ({header[column]})" if header else "")
     cell = repr(features[bad]) if features[bad] else "nothing"
+    if is_number(re.sub("[,.' ]", "", features[bad]), finite=True):
+        remedy = "write it with a decimal point, and nothing between thousands"
+    else:
+        remedy = "drop that line, fill it in, or write categories as numbers"
     return DataError(
-        f"{name}, line {line}, {place}: expected a finite number, got {cell}; drop that line, "
-        "fill it in, or write categories as numbers"
+        f"{name}, line {line}, {place}: expected a finite number, got {cell}; {remedy}"
         + (". If that line is a header, say --header yes (in Python header=True)" * unsure)
     )

@@ -29,7 +29,7 @@ def read_rows(lines: Iterator[str], name: str) -> Iterator[Row]:
         head.append(line)
         if line.strip():
             break
-    delimiter = max(",;\t", key=head[-1].count) if head else ","  # a tie goes to the comma
+    delimiter = _delimiter(head[-1]) if head else ","
     at_end = False
 
     def watched() -> Iterator[str]:
@@ -57,6 +57,21 @@ def read_rows(lines: Iterator[str], name: str) -> Iterator[Row]:
             f"{name}, line {start}: {error}; expected rows of cells separated by {delimiter!r}. "
             "Mend that line; is a quote left open in it?"
         ) from error
+
+
+def _delimiter(line: str) -> str:
+    """Return what parts the line into the most cells.
+
+    The comma, which may stand in a number, gives way where others make as many: ``0,5;a``.
+    """
+
+    def cells(delimiter: str) -> int:
+        try:
+            return len(next(csv.reader([line], delimiter=delimiter, skipinitialspace=True)))
+        except csv.Error:  # reading the rows will say so
+            return 0
+
+    return max(";\t,", key=cells)
 
 
 def _check_quotes(cells: list[str], start: int, delimiter: str, name: str) -> None:

@@ -37,8 +37,7 @@ def number_labels(
             "convert them with .astype('int64') or .astype('str')"
         )
     distinct, index = np.unique(labels, return_inverse=True)
-    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value).strip()
-             for value in distinct.tolist()]  # fmt: skip
+    texts = [_text(value, name) for value in distinct.tolist()]
 
     def where(position: int) -> str:
         return row(int((index == position).argmax()))
@@ -81,6 +80,18 @@ def number_labels(
             )
     numbering = np.array([class_number[str(key)] for key in keys], dtype=np.int64)
     return classes, numbering[index]
+
+
+def _text(label: object, name: str) -> str:
+    if not isinstance(label, bytes):
+        return str(label).strip()
+    try:
+        return label.decode().strip()
+    except UnicodeDecodeError as error:  # what stands in for such bytes would make one class of two
+        raise DataError(
+            f"{name}: expected text in UTF-8, got the label {label!r}; store the labels as text "
+            "(.astype('str') of the decoded ones)"
+        ) from error
 
 
 def _numbers(texts: Sequence[str]) -> list[int | float] | None:

@@ -56,3 +56,15 @@ def test_cells_of_several_lines_are_kept(tmp_path: Path) -> None:
 def test_what_separates_cells_is_told_by_the_first_line_that_is_not_blank(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("\n \n1;2;rose\n3;4;tulip\n")
     assert read_csv(tmp_path / "data.csv").X.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("header", "delimiter"),
+    [('"in cm; kg; s; A",b,label', ","), ("a;b,c;label", ";"), ("a\tb\tx,y", "\t")],
+)
+def test_what_separates_cells_parts_the_line_into_the_most(
+    tmp_path: Path, header: str, delimiter: str
+) -> None:
+    rows = [delimiter.join(cells) for cells in (("1", "2", "rose"), ("3", "4", "tulip"))]
+    (tmp_path / "data.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert read_csv(tmp_path / "data.csv").X.tolist() == [[1, 2], [3, 4]]

@@ -47,6 +47,7 @@ def test_integer_classes_are_in_numeric_order(labels: list[int]) -> None:
         ([1.0, np.inf, 0.0], "row 1: expected a class, got inf"),
         (["1", "0", "NA"], "row 2: the label is missing"),
         (["1", "?", "0", "null"], "row 1: the label is missing"),
+        ([b"\xe9", b"\xea", b"x"], r"got the label b'\\xe9'"),  # one class they are not
         ([1j, 2j], "integers or text, got the type complex128"),
     ],
 )
