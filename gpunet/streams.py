@@ -52,3 +52,6 @@ def protect_standard_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (as long as the process)
     sys.stderr = Unfailing(sys.stderr)
+    # What the terminal's encoding lacks, perhaps a letter of a class's name, is spelled out.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")

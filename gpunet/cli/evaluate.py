@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
+from gpunet.cli.confusion import confusion_matrix, show
 from gpunet.cli.data import header_option, load_data
 from gpunet.cli.options import (
     choose_backend,
@@ -102,7 +101,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         f"{data.name}, {part}: accuracy {scores['accuracy']:.2%}, loss {scores['loss']:.4f} "
         f"({len(data):,} examples)"
     )
-    _show(confusion, data.classes)
+    show(confusion, data.classes)
 
 
 def _is_text(name: str) -> bool:
@@ -118,26 +117,3 @@ def _check_classes(network: Network, data: Dataset) -> None:
             f"the model knows the classes {listed(known)}, but {data.name} has "
             f"{listed(data.classes)}; evaluate it on the kind of data it was trained on"
         )
-
-
-def confusion_matrix(y: NDArray, predicted: NDArray, classes: int) -> NDArray[np.int64]:
-    """Return how often each true class (row) was predicted as each class (column)."""
-    matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (y, predicted), 1)
-    return matrix
-
-
-def _show(confusion: NDArray[np.int64], classes: tuple[str, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    click.echo("true class (rows), predicted class (columns):")
-    table = Table()
-    table.add_column("")
-    for name in classes:
-        table.add_column(name, justify="right")
-    table.add_column("recall", justify="right")
-    for i, (name, row) in enumerate(zip(classes, confusion, strict=True)):
-        recall = f"{row[i] / row.sum():.1%}" if row.sum() else "-"
-        table.add_row(name, *(f"{count:,}" for count in row), recall)
-    Console().print(table)

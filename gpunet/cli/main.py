@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from gpunet import __version__
+from gpunet.cli.text import printable
 from gpunet.errors import GpunetError, did_you_mean
 
 # Each command with its help line: a command's module is imported when it runs, not before.
@@ -81,24 +82,30 @@ def run(arguments: list[str], command: click.Command = cli, name: str = "gpunet"
     except GpunetError as error:
         if debug:
             raise
-        click.echo(f"error: {error}", err=True)
+        _tell(str(error))
         return error.exit_status
-    except OSError as error:  # files have errors of their own: this is the output's
+    except OSError as error:  # of a path that can't even be looked up, or of the output
         if debug:
             raise
-        click.echo(f"error: cannot write the output ({error.strerror or error})", err=True)
+        what = "write the output" if error.filename is None else f"use {error.filename}"
+        _tell(f"cannot {what} ({error.strerror or error})")
         return 1
     except MemoryError as error:
         if debug:
             raise
-        click.echo(f"error: out of memory ({error}); try smaller layers or batches", err=True)
+        _tell(f"out of memory ({error}); try smaller layers or batches")
         return 1
     except Exception as error:  # whatever it is, a user sees a sentence, not a traceback
         if debug:
             raise
-        click.echo(
-            f"error: {type(error).__name__}: {error}\nThis should not happen; --debug shows where "
-            "it came from.",
-            err=True,
+        _tell(
+            f"{type(error).__name__}: {error}\nThis should not happen; --debug shows where it came "
+            "from."
         )
         return 1
+
+
+def _tell(error: str) -> None:
+    """Print an error's message; it may hold words of a file."""
+    lines = [printable(line) for line in error.split("\n")]
+    click.echo("\n".join([f"error: {lines[0]}", *lines[1:]]), err=True)

@@ -9,7 +9,7 @@ from gpunet.datasets import Dataset
 from gpunet.errors import DataError
 
 # Scaled pixels lie from 0 to 1; what sharpens or enlarges a picture may overshoot that a little.
-LARGEST_SCALED = 2.0
+SMALLEST_SCALED, LARGEST_SCALED = -0.5, 2.0
 
 
 def as_examples(X: NDArray, scale: float, invert: bool) -> Dataset:
@@ -56,8 +56,8 @@ def _check_scaled(X: NDArray, scale: float, invert: bool) -> None:
             f"--invert takes floats from 0 to 1, got {low:g} to {high:g}; invert them yourself, or "
             "store pixels from 0 to 255 as integers"
         )
-    if scale != 1.0 and high > LARGEST_SCALED:
+    if scale != 1.0 and (low < SMALLEST_SCALED or high > LARGEST_SCALED):
         raise DataError(
-            f"the model learnt from pixels scaled to 0 to 1, but these floats go up to {high:g}; "
-            "store pixels from 0 to 255 as integers, or scale them"
+            f"the model learnt from pixels scaled to 0 to 1, but these floats go from {low:g} to "
+            f"{high:g}; store pixels from 0 to 255 as integers, or scale them to 0 to 1"
         )

@@ -18,6 +18,7 @@ from gpunet.cli.options import (
 )
 from gpunet.cli.pictures import read_inputs
 from gpunet.cli.pixels import as_examples
+from gpunet.cli.text import printable
 from gpunet.errors import DataError
 from gpunet.nn.network import Network, load
 
@@ -59,7 +60,7 @@ def predict(
         return
     width = max(len(_label(row)) for row in rows)
     for row in rows:
-        click.echo(f"{_label(row):<{width}}  {row['class']}  {row['probability']:.4f}")
+        click.echo(f"{_label(row):<{width}}  {printable(row['class'])}  {row['probability']:.4f}")
 
 
 def _predict(network: Network, name: str, X: NDArray, invert: bool) -> list[dict[str, Any]]:

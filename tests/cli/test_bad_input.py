@@ -1,6 +1,7 @@
 """Bad input ends in a sentence that says what to do, in status 1 or 2, and with nothing lost."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,6 +173,27 @@ def test_a_model_and_data_that_do_not_fit(gpunet_here: Command, model: Path, tab
     done = gpunet_here("evaluate", "--model", model, "--dataset", table)
     assert done.status == 1
     assert "left, right" in done.err
+
+
+LONG = "a" * 300  # longer than any file system's names
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--dataset", "xor", "--out", LONG],
+        ["evaluate", "--model", LONG],
+        ["predict", "--model", "run", LONG],
+    ],
+)
+def test_a_name_that_no_file_can_have(
+    gpunet_here: Command, model: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    shutil.copytree(model, tmp_path / "run")
+    done = gpunet_here(*arguments)
+    assert done.status == 1
+    assert LONG in done.err
+    assert "output" not in done.err
 
 
 def test_an_output_folder_that_is_a_file(gpunet: Command, table: Path, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def test_black_and_white_is_not_nearly_black(
     [
         (255.0, ["--invert"], "--invert takes floats from 0 to 1, got 0 to 255"),
         (-1.0, ["--invert"], "--invert takes floats from 0 to 1, got -1 to -0"),
-        (255.0, [], "go up to 255; store pixels from 0 to 255 as integers"),
+        (-1.0, [], "these floats go from -1 to -0; store"),
+        (255.0, [], "these floats go from 0 to 255; store pixels from 0 to 255 as integers"),
         (255, ["--invert"], "expected pixels from 0 to 255, got 0 to 65025"),
     ],
 )
@@ -225,3 +226,48 @@ def test_evaluate_agrees_with_the_library(gpunet: Command, model: Path) -> None:
         confusion = np.array(done.json["confusion"])
         assert confusion.sum() == len(data)
         assert np.trace(confusion) / len(data) == pytest.approx(expected["accuracy"])
+
+
+ODD_NAMES = ("[/red]", ":smile:", "\x1b[31mred", "two\nlines", "日本")
+
+
+def test_odd_class_names_are_shown_as_what_they_are(gpunet: Command, tmp_path: Path) -> None:
+    """They are neither markup nor orders to the terminal, and no encoding ends the command."""
+    k = np.arange(100) % 5
+    np.savez(tmp_path / "d.npz", X=np.eye(5)[k], y=np.array(ODD_NAMES)[k])
+    np.save(tmp_path / "rows.npy", np.eye(5))
+    options = ("--epochs", "60", "--learning-rate", "1", "--quiet", "--out", "run")
+    assert gpunet("train", "--dataset", "d.npz", *options).status == 0
+    in_latin = {"PYTHONIOENCODING": "latin-1"}
+    for command in (("evaluate",), ("predict", "rows.npy")):
+        done = gpunet(*command, "--model", "run", "--quiet", env=in_latin)
+        assert done.status == 0, done.err
+        for shown in ("[/red]", ":smile:", r"\x1b[31mred", r"two\nlines", r"\u65e5\u672c"):
+            assert shown in done.out
+        assert "\x1b" not in done.out
+    np.savez(tmp_path / "d.npz", X=np.eye(5)[k], y=np.array([*"abcd", "\x1b[2J"])[k])
+    done = gpunet("evaluate", "--model", "run")
+    assert done.status == 1
+    assert r"has \x1b[2J, a" in done.err
+
+
+@pytest.mark.parametrize("classes", [15, 40])
+def test_a_matrix_wider_than_the_terminal_is_told_as_its_largest_numbers(
+    gpunet_here: Command, tmp_path: Path, classes: int
+) -> None:
+    """Cut to the width, it would hold no numbers at all; with 3,000 classes it took minutes."""
+    r = np.random.default_rng(0)
+    k = r.integers(classes, size=3000)
+    np.savez(tmp_path / "d.npz", X=r.normal(k[:, None], 3.0), y=k)
+    options = ("--task", "classification", "--epochs", "1", "--quiet", "--out", "run")
+    assert gpunet_here("train", "--dataset", "d.npz", *options).status == 0
+    found = np.array(gpunet_here("evaluate", "--model", "run", "--json").json["confusion"])
+    lines = gpunet_here("evaluate", "--model", "run").out.splitlines()
+    assert "most frequent confusions" in lines[1]
+    listed = [line.split() for line in lines[2:22]]
+    wrong = found - np.diag(np.diag(found))
+    assert [int(row[0]) for row in listed] == sorted(wrong.ravel(), reverse=True)[:20]
+    for count, _, total, true, _, predicted in listed:
+        assert int(count) == found[int(true), int(predicted)]
+        assert int(total) == found[int(true)].sum()
+    assert f"and {np.count_nonzero(wrong) - 20:,} other pairs" in lines[22]
