@@ -7,11 +7,13 @@ python scripts/train_mnist.py --batch-size 0 --learning-rate 0.1 --momentum 0 --
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
 import gpunet
-from gpunet.cli.main import run
+from gpunet.cli.main import INTERRUPTED_STATUS, run
+from gpunet.cli.run_folder import writable
 from gpunet.cli.train_options import Layers
 from gpunet.streams import protect_standard_streams
 from gpunet.training.progress import Progress
@@ -44,6 +46,8 @@ def main(
     as_json: bool,
 ) -> None:
     """Train a network on the MNIST digits 5 and 8, which come with gpunet."""
+    if save:
+        writable(Path(save).parent, "--save")  # found out before training, not after
     train, test = gpunet.datasets.load("mnist58")  # uint8 images (n, 784), labels 0 and 1
 
     net = gpunet.Network(
@@ -78,6 +82,8 @@ def main(
         click.echo(json.dumps(result))
     else:
         click.echo(f"test accuracy {result['test_accuracy']:.2%} in {history.seconds:.1f} s")
+    if history.stopped:  # by Ctrl-C: what was learnt is saved, but it is no complete run
+        click.get_current_context().exit(INTERRUPTED_STATUS)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def prepared(out: str | None, force: bool, name: str) -> Iterator[Path]:
         raise
 
 
-def writable(folder: Path) -> Path:
+def writable(folder: Path, option: str = "--out") -> Path:
     """Return the folder, created if need be and known to be writable; raises FileError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def writable(folder: Path) -> Path:
         trial.unlink()
     except OSError as error:
         raise FileError(
-            f"cannot write to the folder {folder} ({error.strerror}); choose another with --out DIR"
+            f"cannot write to the folder {folder} ({error.strerror}); choose another with {option}"
         ) from error
     return folder
 

@@ -94,7 +94,9 @@ def misclassified(network: Network, data: Dataset, path: Path) -> bool:
         sheet[top : top + height, left : left + width] = image / max(image.max(), 1e-300)
         true, guess = data.classes[data.y[i]], data.classes[predicted[i]]
         label = f"{true} > {guess}  {confidence[i]:.0%}"
-        axes.text(left + width / 2, top - 1, label, fontsize=7, ha="center", va="bottom")
+        x, y = left + width / 2, top - 1
+        # A class called $x$ is no formula.
+        axes.text(x, y, label, fontsize=7, ha="center", va="bottom", parse_math=False)
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1)
     _write(figure, path)
     return True

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from running import Command
 
@@ -90,3 +91,14 @@ def test_results_that_cannot_be_printed_leave_word_of_where_the_network_is(
     done = gpunet_here(*TRAIN, "--out", "run", "--json")
     assert done.status == 1
     assert "the trained network is saved in run: model.safetensors" in done.err
+
+
+def test_a_class_called_like_a_formula_does_not_end_the_drawing(
+    gpunet_here: Command, tmp_path: Path
+) -> None:
+    k = np.arange(20) % 2
+    X = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)  # nothing to learn
+    np.savez(tmp_path / "d.npz", X=X, y=np.array([r"$\nothing$", "b"])[k])
+    done = gpunet_here("train", "--dataset", "d.npz", "--epochs", "1", "--out", "run", "--quiet")
+    assert done.status == 0, done.err
+    assert "errors.png" in done.out

@@ -19,6 +19,10 @@ KEYS = {
     *("test_accuracy", "train_accuracy", "test_loss", "train_loss"),
     *("seconds", "epochs", "steps", "device", "dtype", "seed"),
 }
+SCRIPT = Path(__file__).parents[2] / "scripts" / "train_mnist.py"
+needs_script = pytest.mark.skipif(
+    not SCRIPT.exists(), reason="scripts/ is not part of this installation"
+)
 
 
 def test_without_options_it_learns_mnist58(gpunet: Command, tmp_path: Path) -> None:
@@ -147,11 +151,15 @@ def test_early_stopping_stops_early_and_says_so(gpunet: Command, table: Path) ->
 
 
 def interrupted(
-    folder: Path, *arguments: str, after: str, seconds: float = 0
+    folder: Path,
+    *arguments: str,
+    after: str,
+    seconds: float = 0,
+    command: tuple[str, ...] = ("-m", "gpunet"),
 ) -> tuple[int, str, str]:
     """Press Ctrl-C some seconds after a line on stderr; return the status and what followed."""
     with subprocess.Popen(
-        [sys.executable, "-m", "gpunet", *arguments],
+        [sys.executable, *command, *arguments],
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -190,13 +198,21 @@ def test_ctrl_c_ends_reproduce_without_a_verdict(tmp_path: Path) -> None:
     assert (out, err.strip()) == ("", "interrupted")
 
 
+@needs_script
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_in_the_one_page_script(tmp_path: Path) -> None:
+    options = ("--device", "cpu", "--epochs", "100000", "--save", "m.safetensors")
+    status, out, _ = interrupted(tmp_path, *options, after="epoch", command=(str(SCRIPT),))
+    assert status == 130
+    assert "test accuracy" in out
+    assert (tmp_path / "m.safetensors").exists()
+
+
+@needs_script
 def test_the_one_page_script_trains_and_saves(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "scripts" / "train_mnist.py"
-    if not script.exists():
-        pytest.skip("scripts/ is not part of this installation")
     options = ["--json", "--epochs", "2", "--device", "cpu", "--save", "m.safetensors"]
     done = subprocess.run(
-        [sys.executable, str(script), *options],
+        [sys.executable, str(SCRIPT), *options],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
@@ -206,6 +222,15 @@ def test_the_one_page_script_trains_and_saves(tmp_path: Path) -> None:
     result = json.loads(done.stdout)
     assert result["test_accuracy"] > 0.95
     assert (tmp_path / "m.safetensors").exists()
+
+    (tmp_path / "file").touch()
+    command = [sys.executable, str(SCRIPT), "--save", "file/m.safetensors"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "choose another with --save" in done.stderr
+    assert "epoch" not in done.stderr, "found out only after training"
 
 
 def test_more_epochs_mean_less_training_loss(gpunet: Command, table: Path) -> None:
