@@ -19,6 +19,7 @@ from gpunet.cli.options import (
     print_json,
 )
 from gpunet.cli.same_data import compare, recorded_rows
+from gpunet.cli.same_scale import told_scale
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
 from gpunet.datasets.tables import CSV_SUFFIXES
@@ -77,6 +78,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     compared = compare(source, train, test)
     if compared.warning:
         click.echo(f"warning: {compared.warning}", err=True)
+    warnings = [compared.warning, told_scale(source, data, f"{data.name}, {part}")]
     scores = network.evaluate(data)
     confusion = confusion_matrix(data.y, network.predict(data), len(data.classes))
     if options["as_json"]:
@@ -88,7 +90,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
                 "examples": len(data),
                 "same_data": compared.same,
                 "new_rows": compared.new_rows,
-                "warning": compared.warning,
+                "warning": "; ".join(filter(None, warnings)) or None,
                 **scores,
                 "classes": list(data.classes),
                 "confusion": confusion.tolist(),

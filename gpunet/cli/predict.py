@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from gpunet.cli.options import (
     choose_backend,
@@ -18,7 +17,9 @@ from gpunet.cli.options import (
 )
 from gpunet.cli.pictures import read_inputs
 from gpunet.cli.pixels import as_examples
+from gpunet.cli.same_scale import told_scale
 from gpunet.cli.text import printable
+from gpunet.datasets import Dataset
 from gpunet.errors import DataError
 from gpunet.nn.network import Network, load
 
@@ -50,25 +51,31 @@ def predict(
         click.echo(device_line(backend), err=True)
     network = load(model, device=backend)
     rows: list[dict[str, Any]] = []
+    warnings: list[str | None] = []
     for name, X in read_inputs(inputs, network.input_format, invert):
         try:
-            rows += _predict(network, name, X[:limit], invert)
+            data = as_examples(X[:limit], network.input_format.scale, invert)
+            rows += _predict(network, name, data)
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
+        warnings.append(told_scale(network.input_format.source, data, name))
     if as_json:
-        print_json({"model": model, "device": backend.device, "predictions": rows})
+        warning = "; ".join(filter(None, warnings)) or None
+        print_json(
+            {"model": model, "device": backend.device, "warning": warning, "predictions": rows}
+        )
         return
     width = max(len(_label(row)) for row in rows)
     for row in rows:
         click.echo(f"{_label(row):<{width}}  {printable(row['class'])}  {row['probability']:.4f}")
 
 
-def _predict(network: Network, name: str, X: NDArray, invert: bool) -> list[dict[str, Any]]:
+def _predict(network: Network, name: str, data: Dataset) -> list[dict[str, Any]]:
     """Return one result a row: its file, its number there, the class and its probability."""
     if network.architecture.output not in ("sigmoid", "softmax"):
         raise DataError("this model does not classify; use gpunet.load and predict in Python")
     known = network.input_format
-    A = network.predict_proba(as_examples(X, known.scale, invert))
+    A = network.predict_proba(data)
     if network.architecture.output == "sigmoid":
         if A.shape[1] > 1:
             raise DataError("this model has several independent outputs; use it in Python")

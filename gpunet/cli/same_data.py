@@ -10,13 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gpunet.cli.same_scale import mean_size
 from gpunet.datasets import Dataset
 from gpunet.datasets.fingerprint import fingerprint
 
 
 def record(training: Dataset, test: Dataset) -> dict[str, Any]:
     """Return what a model file keeps of its data, to know them again."""
-    return {"rows": len(training) + len(test), "training_sha256": fingerprint(training)}
+    return {
+        "rows": len(training) + len(test),
+        "training_sha256": fingerprint(training),
+        "mean_size": mean_size(training),
+    }
 
 
 def recorded_rows(source: dict[str, Any]) -> int | None:

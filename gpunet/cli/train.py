@@ -24,6 +24,7 @@ from gpunet.cli.options import (
     print_json,
 )
 from gpunet.cli.same_data import record
+from gpunet.cli.same_scale import told_scale
 from gpunet.cli.train_options import train_options
 from gpunet.datasets import Dataset
 from gpunet.errors import ArgumentError, DataError, DivergedError
@@ -56,6 +57,7 @@ def train(**options: Any) -> None:
         click.echo(device_line(backend), err=True)
     training, test = load_data(options["dataset"], options, quiet)
     known = record(training, test)
+    warning = told_scale(known, test, f"{test.name}, test part,")
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)
     batch_size = min(options["batch_size"] or len(fitted), len(fitted))
@@ -88,7 +90,8 @@ def train(**options: Any) -> None:
             chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
             source = {name: options[name] for name in chosen} | known
             network.input_format = replace(network.input_format, source=source)
-            result = _result(network, history, training, test, options) | {"out": str(folder)}
+            result = _result(network, history, training, test, options)
+            result |= {"out": str(folder), "warning": warning}
             save()
             written = _write(folder, network, history, test, result, started)
             if options["as_json"]:

@@ -141,3 +141,28 @@ def test_how_a_table_was_read_is_not_asked_of_other_kinds_of_data(
     np.savez("rows.npz", X=train.X, y=names[train.y], X_test=test.X, y_test=names[test.y])
     done = gpunet_here("evaluate", "--model", "run", "--dataset", "rows.npz", "--json")
     assert (done.status, done.json["examples"], done.json["same_data"]) == (0, 24, True)
+
+
+def test_features_on_another_scale_are_told_of(gpunet_here: Command, tmp_path: Path) -> None:
+    """Bytes for a network of numbers from 0 to 1 would give confident answers without meaning."""
+    k = np.arange(40) % 2
+    X = np.random.default_rng(0).uniform(0.5, 1, (40, 3))
+    np.savez(tmp_path / "d.npz", X=X, y=k)
+    train = ("train", "--dataset", "d.npz", "--out", "run", "--force", "--json", *OPTIONS)
+    done = gpunet_here(*train)
+    assert (done.err, done.json["warning"]) == ("", None)
+    np.save(tmp_path / "as_learnt.npy", X[:1])
+    np.save(tmp_path / "bytes.npy", (255 * X[:1]).astype(np.uint8))
+    predict = ("predict", "--model", "run", "--json", "--device", "cpu")
+    done = gpunet_here(*predict, "as_learnt.npy")
+    assert (done.err, done.json["warning"]) == ("", None)
+    done = gpunet_here(*predict, "as_learnt.npy", "bytes.npy")
+    assert "the features of bytes.npy" in done.json["warning"]
+    assert done.json["warning"] in done.err
+    assert len(done.json["predictions"]) == 2
+
+    np.savez(tmp_path / "d.npz", X=X, y=k, X_test=X / 255, y_test=k)
+    for command in (("evaluate", "--model", "run", "--json"), train):
+        done = gpunet_here(*command)
+        assert "the features of d.npz, test" in done.json["warning"]
+        assert done.status == 0
