@@ -98,7 +98,7 @@ OPTIONS: list[Callable[..., Any]] = [
                   help="Draw the comparison too."),
     click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N",
                   help="Where to compute; auto takes a GPU if one is usable."),
-    seed_option,
+    seed_option(),
     output_options,
 ]
 # fmt: on

@@ -13,6 +13,8 @@ from gpunet import datasets
 from gpunet.cli.options import Name
 from gpunet.datasets import Dataset
 from gpunet.datasets.download import Report
+from gpunet.datasets.parts import held_out
+from gpunet.errors import ArgumentError
 
 DEFAULT_TEST_FRACTION = 0.2
 HEADER = {"auto": None, "yes": True, "no": False}
@@ -40,6 +42,16 @@ def load_data(
             header=HEADER[options["header"] or "auto"],
             split_rows=split_rows,
             report=report,
+        )
+
+
+def check_fraction(fraction: float | None, training: Dataset, test: Dataset) -> None:
+    """Refuse a --test-fraction that was passed over, since the data have a test part."""
+    n = len(training) + len(test)
+    if fraction is not None and len(test) != held_out(n, fraction):
+        raise ArgumentError(
+            f"--test-fraction is for data without a test part, but {training.name} has one, "
+            f"{len(test)} of {n} rows; leave it out"
         )
 
 

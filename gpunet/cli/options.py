@@ -94,13 +94,6 @@ def device_options(command: Command) -> Command:
     return command
 
 
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="For weights, shuffles and dropout.",
-)
 model_option = click.option(
     "--model",
     required=True,
@@ -118,6 +111,17 @@ def dtype_option(default: str) -> Callable[[Command], Command]:
         default=default,
         show_default=True,
         help="Precision of the computation.",
+    )
+
+
+def seed_option(more: str = "") -> Callable[[Command], Command]:
+    """Add --seed; ``more`` is what else it is for."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help=f"For weights, shuffles and dropout{more}.",
     )
 
 

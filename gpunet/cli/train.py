@@ -15,7 +15,7 @@ import numpy as np
 from gpunet import random
 from gpunet.backends import get_backend
 from gpunet.cli import run_folder
-from gpunet.cli.data import load_data
+from gpunet.cli.data import check_fraction, load_data
 from gpunet.cli.keep import kept
 from gpunet.cli.main import INTERRUPTED_STATUS
 from gpunet.cli.options import (
@@ -56,6 +56,7 @@ def train(**options: Any) -> None:
     if not quiet and not measures:
         click.echo(device_line(backend), err=True)
     training, test = load_data(options["dataset"], options, quiet)
+    check_fraction(options["test_fraction"], training, test)
     known = record(training, test)
     warning = told_scale(known, test, f"{test.name}, test part,")
     fitted, validation = _split(training, options)

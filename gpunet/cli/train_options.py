@@ -110,7 +110,7 @@ OPTIONS: list[Callable[..., Any]] = [
     click.option("--precision", type=Name(list(PRECISIONS)), default="float32", show_default=True,
                  help="Of the matrix products: float32 as stored; tf32 and split16 are fast on "
                  "tensor cores, split16 as accurate as float32, for pixels."),
-    seed_option,
+    seed_option(", and for which rows of your own data are held out"),
     click.option("--verbose", is_flag=True, help="Tell how the device runs the steps."),
     output_options,
 ]

@@ -45,7 +45,7 @@ GRADED = ("formulas", "lockstep")
     help="What to verify besides the CPU; auto takes a GPU if one is usable.",
 )
 @click.option("--junit", type=click.Path(), metavar="FILE", help="Write a JUnit XML report too.")
-@seed_option
+@seed_option()
 @output_options
 def verify(device: str, junit: str | None, seed: int, as_json: bool, quiet: bool) -> None:
     """Prove that each device computes what the formulas say.

@@ -142,5 +142,10 @@ def _split(n: int, name: str, test_fraction: float, seed: int) -> tuple[NDArray,
     if n < 2:
         raise DataError(f"{name} has {n} row; expected at least 2, one of them for the test")
     order = np.random.Generator(np.random.Philox(seed)).permutation(n)
-    held_out = min(max(1, round(n * test_fraction)), n - 1)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
+    tested = held_out(n, test_fraction)
+    return np.sort(order[tested:]), np.sort(order[:tested])
+
+
+def held_out(n: int, test_fraction: float) -> int:
+    """Return how many of n rows are the test part: at least one, and not all."""
+    return min(max(1, round(n * test_fraction)), n - 1)

@@ -41,6 +41,10 @@ USAGE = {
     "no model": (["evaluate"], "--model"),
     "nothing to predict": (["predict", "--model", "x"], "FILE"),
     "regression": (["train", "--task", "regression"], "isn't there yet"),
+    "test fraction of a named set": (
+        ["train", "--dataset", "moons", "--test-fraction", "0.3"],
+        "1000 of 2000 rows; leave it out",
+    ),
     "label column of a named set": (["train", "--label-column", "y"], "leave it out"),
 }
 
