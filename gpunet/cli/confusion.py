@@ -8,7 +8,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.cli.text import printable
+from gpunet.cli.text import full_width, printable
 
 MOST_PAIRS = 20
 NARROWEST = 4  # columns that a class takes in a table, with its line and the blanks beside it
@@ -29,8 +29,7 @@ def show(confusion: NDArray[np.int64], classes: tuple[str, ...]) -> None:
     names = [printable(name) for name in classes]
     if NARROWEST * len(names) <= console.width:
         table = _table(confusion, names)
-        unbounded = console.options.update(max_width=10 * console.width)
-        if console.measure(table, options=unbounded).maximum <= console.width:
+        if full_width(console, table) <= console.width:
             click.echo("true class (rows), predicted class (columns):")
             console.print(table)
             return

@@ -18,10 +18,12 @@ from gpunet.cli.options import (
     output_options,
     print_json,
 )
+from gpunet.cli.text import print_whole
 from gpunet.errors import look_up
 from gpunet.examples import EXAMPLES, Example, Report
 from gpunet.report import plots
 
+WORDS = len("reproduced")  # columns in which words are wrapped, in narrow terminals
 COLOURS = {"reproduced": "green", "differs": "bold red", "published is wrong": "cyan"}
 
 
@@ -91,13 +93,14 @@ def _show(example: Example, report: Report, seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{example.name}: {example.title} ({seconds:.1f} s)", title_justify="left")
-    table.add_column("figure", no_wrap=True)
+    title = f"{example.name}: {example.title} ({seconds:.1f} s)"
+    table = Table(title=title, title_justify="left", show_edge=False)
+    table.add_column("figure", min_width=WORDS)
     corrected = any(figure.correct for figure in report.figures)
     columns = ("published", *(("right",) if corrected else ()), "ours", "difference")
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    table.add_column("verdict", min_width=WORDS)
     for figure in report.figures:
         decimals = len(figure.expected.partition(".")[2])
         table.add_row(
@@ -109,7 +112,7 @@ def _show(example: Example, report: Report, seconds: float) -> None:
             f"[{COLOURS.get(figure.verdict, 'yellow')}]{figure.verdict}[/]",
         )
     console = Console()
-    console.print(table)
+    print_whole(console, table)
     for note in report.notes:
         console.print(f"- {note}", highlight=False)
     console.print()

@@ -47,6 +47,17 @@ def test_the_table_and_the_picture(gpunet: Command, tmp_path: Any) -> None:
     assert (tmp_path / "pictures" / "blobs.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_no_terminal_is_too_narrow_for_figures_and_verdicts(
+    gpunet_here: Command, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    done = gpunet_here("reproduce", "by-hand", "--device", "cpu", "--quiet")
+    for word in ("reproduced", "wrong", "0.306466205", "0.07117435", "difference", "+2.8e-09"):
+        assert word in done.out
+    assert "…" not in done.out
+
+
 @pytest.mark.parametrize(
     ("figure", "verdict"),
     [
