@@ -44,6 +44,20 @@ def test_text_is_classes_however_many(tmp_path: Path, kind: str) -> None:
     assert len(load(save(tmp_path, kind, labels))[0].classes) == 214
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([f"sample {i}" for i in range(60)], "60 different words in 60 rows, such as 'sample 0'"),
+        (["0,5", "1,5", "-,25"] * 20, "decimal commas such as"),
+    ],
+)
+def test_words_that_are_no_classes(tmp_path: Path, labels: list[str], message: str) -> None:
+    path = save(tmp_path, "npz", np.array(labels))
+    with pytest.raises(DataError, match=rf"{message}.*--task classification"):
+        load(path)
+    assert len(load(path, task="classification")[0].classes) == len(set(labels))
+
+
 @pytest.mark.parametrize("k", [10, 26, 62])
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("rows", [5, 200])
