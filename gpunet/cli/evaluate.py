@@ -22,6 +22,7 @@ from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.cli.same_scale import told_scale
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
+from gpunet.datasets.registry import names
 from gpunet.datasets.tables import CSV_SUFFIXES
 from gpunet.errors import ArgumentError, DataError
 from gpunet.nn.network import Network, load
@@ -63,6 +64,11 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     name = dataset or source.get("dataset") or network.input_format.name
     if not name:
         raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
+    if not dataset and name not in names() and not Path(name).exists():
+        raise ArgumentError(
+            f"{model} was trained on {name}, which is not there, seen from this folder; say where "
+            "it is with --dataset"
+        )
     # The same examples are held out as in training, unless other ones are asked for.
     as_trained = ["test_fraction", "seed"]
     if _is_text(name) == _is_text(source.get("dataset") or ""):

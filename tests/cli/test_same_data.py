@@ -166,3 +166,14 @@ def test_features_on_another_scale_are_told_of(gpunet_here: Command, tmp_path: P
         done = gpunet_here(*command)
         assert "the features of d.npz, test" in done.json["warning"]
         assert done.status == 0
+
+
+def test_data_that_are_not_there_any_more(
+    gpunet_here: Command, trained: Path, tmp_path: Path
+) -> None:
+    trained.rename(tmp_path / "moved.csv")
+    done = gpunet_here("evaluate", "--model", "run", "--device", "cpu")
+    assert done.status == 2
+    assert "run was trained on points.csv, which is not there" in done.err
+    done = gpunet_here("evaluate", "--model", "run", "--dataset", "moved.csv", "--json")
+    assert (done.status, done.json["same_data"]) == (0, True)
