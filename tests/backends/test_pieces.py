@@ -1,6 +1,8 @@
 """Work cut into pieces for several threads, and work written on a tape: the same results."""
 
+import signal
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -133,3 +135,32 @@ def test_an_error_in_a_task_is_raised_and_the_team_goes_on(where: str) -> None:
     seen: list[int] = []
     team.run([lambda: seen.append(1), lambda: seen.append(2)])
     assert sorted(seen) == [1, 2]
+
+
+def test_ctrl_c_waits_for_the_helpers_and_leaves_nothing_for_the_next_call() -> None:
+    """A helper that still worked would write into arrays that are in use again."""
+    both, main = threading.Barrier(2, timeout=20), threading.main_thread()
+    if threading.current_thread() is not main:
+        pytest.skip("only the main thread is interrupted")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    done: list[str] = []
+
+    def task() -> None:
+        both.wait()
+        if threading.current_thread() is not main:
+            time.sleep(0.1)  # the caller comes to wait for this helper
+            signal.pthread_kill(main.ident or 0, signal.SIGINT)
+            time.sleep(0.1)
+            done.append("helper")
+
+    team = Team(2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            team.run([task, task])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["helper"]
+    for _ in range(3):
+        done.clear()
+        team.run([lambda: (both.wait(), done.append("again"))[1]] * 2)
+        assert done == ["again"] * 2

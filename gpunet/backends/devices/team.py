@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
 Task = Callable[[], None]
 
@@ -40,15 +41,17 @@ class Team:
 
     def _share_out(self, left: deque[Task]) -> None:
         helpers = self._helpers_for(len(left))
-        for helper in helpers:
-            helper.begin(left)
+        begun: list[_Round] = []
         try:
+            for helper in helpers:
+                begun.append(helper.begin(left))
             _work_off(left)
         finally:
             left.clear()  # after an error nothing new is begun
-            errors = [error for helper in helpers if (error := helper.wait()) is not None]
-        if errors:
-            raise errors[0]
+            _wait_for(begun)
+        for round_ in begun:
+            if round_.error is not None:
+                raise round_.error
 
     def _helpers_for(self, tasks: int) -> list[_Helper]:
         wanted = min(self.size, tasks) - 1
@@ -59,36 +62,54 @@ class Team:
         return self._helpers[:wanted]
 
 
+class _Round:
+    """One call of ``run`` as a helper sees it; ``working`` is held until the helper is done.
+
+    Each call has its own, so that one which was interrupted leaves nothing behind for the next.
+    """
+
+    def __init__(self, left: deque[Task]) -> None:
+        self.left, self.working = left, threading.Lock()
+        self.error: BaseException | None = None
+        self.working.acquire()
+
+
 class _Helper:
-    """A thread that waits for work. Two bare locks are the cheapest way to wake and be told."""
+    """A thread that waits for work."""
 
     def __init__(self) -> None:
-        self._go, self._done = threading.Lock(), threading.Lock()
-        self._go.acquire()
-        self._done.acquire()
-        self._left: deque[Task] = deque()
-        self._error: BaseException | None = None
+        self._rounds: SimpleQueue[_Round] = SimpleQueue()
         threading.Thread(target=self._serve, name="gpunet", daemon=True).start()
 
-    def begin(self, left: deque[Task]) -> None:
-        self._left = left
-        self._go.release()
-
-    def wait(self) -> BaseException | None:
-        self._done.acquire()
-        error, self._error = self._error, None
-        self._left = deque()  # lets go of the tasks' arrays
-        return error
+    def begin(self, left: deque[Task]) -> _Round:
+        round_ = _Round(left)
+        self._rounds.put(round_)
+        return round_
 
     def _serve(self) -> None:
         while True:
-            self._go.acquire()
+            round_ = self._rounds.get()
             try:
-                _work_off(self._left)
+                _work_off(round_.left)
             except BaseException as error:
-                self._left.clear()
-                self._error = error
-            self._done.release()
+                round_.left.clear()
+                round_.error = error
+            round_.working.release()
+            del round_  # lets go of the tasks' arrays
+
+
+def _wait_for(rounds: Sequence[_Round]) -> None:
+    """Wait until the helpers are done; Ctrl-C is raised after that, for they write into arrays."""
+    interrupted: KeyboardInterrupt | None = None
+    for round_ in rounds:
+        while round_.working.locked():
+            try:
+                with round_.working:
+                    pass
+            except KeyboardInterrupt as error:
+                interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def _work_off(left: deque[Task]) -> None:
