@@ -28,11 +28,11 @@ class Compact:
         examples: The examples without the columns that are left out.
     """
 
-    def __init__(self, whole: MLP, examples: Examples, used: np.ndarray, seed: int) -> None:
+    def __init__(self, whole: MLP, examples: Examples, used: np.ndarray) -> None:
         backend, architecture = whole.backend, whole.architecture
         self._whole, self._used = whole, used
         sizes = (used.size, *architecture.sizes[1:])
-        self.mlp = MLP(backend, replace(architecture, sizes=sizes), seed)
+        self.mlp = MLP(backend, replace(architecture, sizes=sizes), whole.seed)
         self.examples = replace(examples, X=np.take(examples.X, used, axis=1))
         self._rows = backend.array(used, "int64")
         # W1 lies first, and behind it all is the same in both.
@@ -59,7 +59,7 @@ class Compact:
             backend.assign(whole.step, part.step)
 
 
-def compact(whole: MLP, examples: Examples, seed: int) -> Compact | None:
+def compact(whole: MLP, examples: Examples) -> Compact | None:
     """Return the smaller network, or None where there is little or nothing to leave out."""
     backend: Backend = whole.backend
     if not backend.leaves_zeros_out or not isinstance(examples.X, np.ndarray):
@@ -69,4 +69,4 @@ def compact(whole: MLP, examples: Examples, seed: int) -> Compact | None:
     used = np.flatnonzero(np.bitwise_or.reduce(examples.X, axis=0))
     if not 0 < used.size <= (1 - WORTH_IT) * examples.X.shape[1]:
         return None
-    return Compact(whole, examples, used, seed)
+    return Compact(whole, examples, used)

@@ -21,6 +21,7 @@ class MLP:
     """The network's arrays and its two passes.
 
     Attributes:
+        seed: Of the dropout masks.
         theta, grad: All parameters and all gradients, one flat vector each.
         parameters, gradients: Their named views.
         step: (1, 1) uint32, the number of training steps so far; it addresses dropout masks.
@@ -29,7 +30,8 @@ class MLP:
     """
 
     def __init__(self, backend: Backend, architecture: Architecture, seed: int) -> None:
-        self.backend, self.architecture, self.turns = backend, architecture, Turns()
+        self.backend, self.architecture, self.seed = backend, architecture, seed
+        self.turns = Turns()
         sizes, dtype = architecture.sizes, architecture.dtype
         self.slices = Slices.of(sizes, architecture.bias)
         self.theta = backend.zeros((self.slices.size,), dtype)

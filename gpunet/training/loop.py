@@ -128,7 +128,7 @@ class Training:
         # Ctrl-C need not wait for them all.
         self._step_by_step = watched or not self.backend.captures
         rests = self.optimizer.rests and not self.optimizer.weight_decay
-        self._compact = compact(network.mlp, examples, seed) if rests and not watched else None
+        self._compact = compact(network.mlp, examples) if rests and not watched else None
         self._learns_apart = True  # whether the smaller network is ahead of the whole one
         mlp = network.mlp
         if self._compact is not None:
@@ -179,6 +179,7 @@ class Training:
         self.network.input_format = self._input_format
         if self._compact is not None:
             self._compact.load()  # it may have been trained otherwise since this was made
+            self._learns_apart = True  # also after a callback has failed
         try:
             with Interrupt() as interrupt, self.epochs.feed.reading():
                 self._advance(epochs, interrupt)
