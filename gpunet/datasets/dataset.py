@@ -84,8 +84,19 @@ class Dataset:
         return replace(self, X=lazily(self.X)[rows], y=self.y[rows])
 
 
+def refuse_masked(array: Any, name: str) -> None:
+    """Raise DataError where values are masked: NumPy would compute with what lies below."""
+    masked = int(np.count_nonzero(np.ma.getmask(array)))
+    if masked:
+        raise DataError(
+            f"{name} has {masked} masked values; expected a number in each "
+            "place: fill them in with .filled(value), or leave out their rows"
+        )
+
+
 def _array(values: Any, name: str) -> Any:
     """Return lists and tables as arrays; what is an array, on whatever device, stays as it is."""
+    refuse_masked(values, name)
     if isinstance(values, MappedRows) or hasattr(values, "reshape"):
         return values
     try:

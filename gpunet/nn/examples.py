@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.backends import Backend
-from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.dataset import Dataset, refuse_masked
 from gpunet.datasets.mapped import MappedRows, lazily
 from gpunet.errors import DataError
 from gpunet.nn.architecture import Architecture
@@ -59,6 +59,8 @@ def check_examples(
     Raises:
         DataError: Wrong shape, type, range or length, nothing at all, or a value not finite.
     """
+    refuse_masked(X, "X")
+    refuse_masked(Y, "Y")
     plain = not isinstance(X, Dataset)
     if isinstance(X, Dataset):
         scale = X.scale
@@ -147,11 +149,16 @@ def _targets(Y: NDArray, architecture: Architecture) -> NDArray:
         classes = " (or class numbers (n,))" if architecture.output == "softmax" else ""
         raise DataError(f"Y must be (n, {outputs}){classes} for this network; got shape {Y.shape}")
     Y = Y if Y.dtype == np.uint8 else _finite(Y, "Y", architecture.dtype)
-    if architecture.loss.endswith("crossentropy") and ((Y < 0) | (Y > 1)).any():
-        wrong = Y[(Y < 0) | (Y > 1)][0]
+    outside = (Y < 0) | (Y > 1)
+    if architecture.loss.endswith("crossentropy") and outside.any():
         raise DataError(
-            f"{architecture.loss} takes targets from 0 to 1, but Y holds {wrong:g}; number the "
-            "classes from 0"
+            f"{architecture.loss} takes targets from 0 to 1, but Y holds {Y[outside][0]:g}; number "
+            "the classes from 0"
+        )
+    if architecture.output == "sigmoid" and outside.any() and (np.floor(Y) == Y).all():
+        raise DataError(
+            f"a sigmoid's classes are 0 and 1, but Y holds {Y[outside][0]:g}; number the classes "
+            "from 0, or choose another output for other values"
         )
     if architecture.loss == "categorical_crossentropy":
         sums = Y.sum(axis=1, dtype=float)

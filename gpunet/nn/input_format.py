@@ -40,6 +40,19 @@ class InputFormat:
             return f"{len(self.classes)} classes for {outputs} outputs"
         return ""
 
+    def refuse_other_numbers(self, data: Any) -> None:
+        """Raise DataError for a Dataset that numbers a class otherwise than was learnt."""
+        if not isinstance(data, Dataset):
+            return
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        for number, name in enumerate(map(str, data.classes)):
+            if numbers.get(name, number) != number:
+                raise DataError(
+                    f"class {name!r} is number {number} in the data set {str(data.name)!r}, but "
+                    f"the network has learnt it as number {numbers[name]}: expected classes in the "
+                    f"order of {self.classes}; number them so"
+                )
+
 
 def format_of(data: Dataset, architecture: Architecture) -> InputFormat:
     """Return what a model file keeps of the data set that a network is trained on.

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
-from gpunet.errors import ArgumentError, BusyError, ModelFileError, look_up
+from gpunet.datasets.dataset import refuse_masked
+from gpunet.errors import ArgumentError, BusyError, DataError, ModelFileError, look_up
 from gpunet.nn import model_file
 from gpunet.nn.architecture import describe
 from gpunet.nn.examples import Examples, check_examples
@@ -80,6 +81,7 @@ class Network:
             self.backend.assign(W, weights.astype(self.architecture.dtype))
         self._workspace: Workspace | None = None
         self._training = threading.Lock()
+        self._trainer: int | None = None  # the thread that trains it
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -91,7 +93,13 @@ class Network:
 
         Raises:
             ArgumentError: A wrong name, shape or type; then nothing has changed.
+            BusyError: Another thread is training the network.
         """
+        if self._trainer not in (None, threading.get_ident()):
+            raise BusyError(
+                "this network is being trained by another thread, which would mix its parameters "
+                "with these; wait for it, or load them in one of its callbacks"
+            )
         own = self.mlp.parameters
         if not isinstance(parameters, Mapping):
             raise ArgumentError(
@@ -111,10 +119,11 @@ class Network:
         checked = {}
         for name, value in parameters.items():
             try:
+                refuse_masked(value, name)
                 host = (
                     self.backend.to_numpy(value) if self.backend.owns(value) else np.asarray(value)
                 )
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError) as error:  # DataError too
                 raise ArgumentError(f"{name} cannot be read as an array ({error})") from error
             if host.dtype.kind not in "biuf":
                 raise ArgumentError(f"{name} must hold numbers, not {host.dtype}")
@@ -144,6 +153,8 @@ class Network:
         return check_examples(X, Y, self.architecture, self.backend, need_targets, scale)
 
     def _like_training_data(self, X: Any, Y: Any = None, need_targets: bool = True) -> Feed:
+        if need_targets:
+            self.input_format.refuse_other_numbers(X)
         examples = self.check(X, Y, need_targets, self.input_format.scale)
         return Feed(self.backend, examples)
 
@@ -176,8 +187,20 @@ class Network:
         """Return class numbers, int64: (n,), or (n, outputs) of 0 and 1 for several sigmoids.
 
         Where the output is neither sigmoid nor softmax, return its values, (n, outputs).
+
+        Raises:
+            DataError: X does not fit the network, or an output is NaN, which stands for no class.
         """
-        return self.decide(self.predict_proba(X))
+        A = self.predict_proba(X)
+        classes = self.decide(A)
+        if classes is not A and np.isnan(A).any():
+            row = int(np.isnan(A).any(axis=1).argmax())
+            raise DataError(
+                f"the outputs for row {row} are NaN: its inputs are too large for "
+                f"{self.architecture.dtype}, or the network's training has diverged; scale the "
+                "inputs, or train it anew"
+            )
+        return classes
 
     def decide(self, A: NDArray) -> NDArray:
         """Return the classes that outputs A (n, outputs) stand for; see ``predict``."""
@@ -240,8 +263,10 @@ class Network:
                 "of its callbacks is in; wait for that one, or train a network of its own"
             )
         try:
+            self._trainer = threading.get_ident()
             yield
         finally:
+            self._trainer = None
             self._training.release()
 
     def _evaluation_workspace(self) -> Workspace:

@@ -78,7 +78,8 @@ def gradient_check(
     backend = network.backend
     exact = replace(network.architecture, dtype="float64", dropout=0.0)
     mlp = MLP(backend, exact, network.seed)
-    theta = backend.to_numpy(network.mlp.theta).astype(np.float64)
+    with network.mlp.turns:
+        theta = backend.to_numpy(network.mlp.theta).astype(np.float64)
     backend.assign(mlp.theta, theta)
     feed = Feed(backend, _in_float64(network, X, Y))
     probe = _Probe(mlp, feed, network)
@@ -114,7 +115,8 @@ def gradient_check(
 def _in_float64(network: Network, X: Any, Y: Any) -> Any:
     from gpunet.nn.examples import check_examples
 
-    return check_examples(X, Y, replace(network.architecture, dtype="float64"), network.backend)
+    exact = replace(network.architecture, dtype="float64")
+    return check_examples(X, Y, exact, network.backend, scale=network.input_format.scale)
 
 
 def _names(mlp: MLP) -> list[str]:

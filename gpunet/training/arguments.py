@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError
+from gpunet.nn.examples import Examples
 from gpunet.nn.feed import Feed
+from gpunet.nn.input_format import InputFormat, format_of
 from gpunet.nn.network import Network
 from gpunet.ranges import whole
 from gpunet.training.callbacks import Callback, FunctionCallback
@@ -42,12 +45,31 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
     return checked
 
 
-def validation_feed(network: Network, validation: Any, scale: float) -> Feed | None:
-    """Return the validation data on the device, or None; integers in plain arrays are scaled."""
+def examples_and_format(network: Network, X: Any, Y: Any) -> tuple[Examples, InputFormat]:
+    """Return the checked examples, and what a network that has learnt them keeps of them.
+
+    Plain arrays are not rescaled. Of floats it cannot be told how integers would have been stored,
+    so they leave the scale of what was learnt before; integers replace it.
+
+    Raises:
+        DataError: The examples do not fit the network.
+    """
+    if isinstance(X, Dataset):
+        return network.check(X, Y), format_of(X, network.architecture)
+    scale = network.input_format.scale
+    examples = network.check(X, Y, scale=scale)
+    if examples.scale != 1.0:  # integers
+        return replace(examples, scale=1.0), InputFormat()
+    return examples, InputFormat(scale=scale)
+
+
+def validation_feed(network: Network, validation: Any, about: InputFormat) -> Feed | None:
+    """Return the validation data on the device, or None; ``about`` is of the training data."""
     if validation is None:
         return None
     pair = (validation, None) if isinstance(validation, Dataset) else validation
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ArgumentError("validation must be a data set or a pair (X, Y)")
     X, Y = pair
-    return Feed(network.backend, network.check(X, Y, scale=scale))
+    about.refuse_other_numbers(X)
+    return Feed(network.backend, network.check(X, Y, scale=about.scale))

@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.compact import compact
 from gpunet.nn.feed import Feed
-from gpunet.nn.input_format import InputFormat, format_of
 from gpunet.nn.network import Network
 from gpunet.nn.products import products
 from gpunet.optim import SGD, Optimizer
 from gpunet.random import LARGEST_SEED
 from gpunet.ranges import whole
-from gpunet.training.arguments import checked_batch_size, checked_callbacks, validation_feed
+from gpunet.training.arguments import (
+    checked_batch_size,
+    checked_callbacks,
+    examples_and_format,
+    validation_feed,
+)
 from gpunet.training.callbacks import Callback, Run
 from gpunet.training.epochs import Epochs, chunks_of
 from gpunet.training.history import History
@@ -103,10 +106,7 @@ class Training:
         precision: str = "float32",
     ) -> None:
         self.network, self.backend = network, network.backend
-        examples = network.check(X, Y)
-        about = InputFormat()
-        if isinstance(X, Dataset):
-            about = format_of(X, network.architecture)
+        examples, about = examples_and_format(network, X, Y)
         self._input_format, n = about, len(examples)
         batch_size = checked_batch_size(batch_size, n)
         if examples.mapped and batch_size == n:
@@ -120,7 +120,7 @@ class Training:
                 f"optimizer must be an optimizer object such as gpunet.Adam(); got {optimizer!r}"
             )
         epochs = whole("epochs", epochs)
-        self.validation = validation_feed(network, validation, about.scale)
+        self.validation = validation_feed(network, validation, about)
         seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
         self.callbacks = checked_callbacks(callbacks)
         watched = any(type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks)

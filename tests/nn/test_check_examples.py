@@ -1,12 +1,14 @@
 """Examples that do not fit are refused with the reason."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 import gpunet
 from gpunet.backends import Backend
 from gpunet.datasets.dataset import Dataset
-from gpunet.errors import DataError
+from gpunet.errors import ArgumentError, DataError
 
 
 def binary(features: int = 3, outputs: int = 1) -> gpunet.Network:
@@ -123,3 +125,30 @@ def test_arrays_of_the_device_are_taken(backend: Backend, dtype: str) -> None:
     on_device = backend.array(host, dtype), backend.array(Y[:, None], dtype)
     np.testing.assert_array_equal(network.predict_proba(on_device[0]), network.predict_proba(host))
     assert network.evaluate(*on_device) == network.evaluate(host, Y)
+
+
+@pytest.mark.parametrize("X_or_Y", ["X", "Y", "y of a data set", "X of a data set", "parameters"])
+def test_masked_values_are_refused(X_or_Y: str) -> None:
+    """NumPy drops the mask, and computes with what lies below it."""
+    bad_X = np.ma.masked_greater(np.arange(12.0).reshape(4, 3), 10)
+    bad_Y = np.ma.masked_array([0, 1, 1, 0], [False, True, True, False])
+    uses: dict[str, Callable[[], object]] = {
+        "X": lambda: binary().predict(bad_X),
+        "Y": lambda: binary().evaluate(X, bad_Y),
+        "X of a data set": lambda: Dataset(bad_X, Y),
+        "y of a data set": lambda: Dataset(X, bad_Y, classes=("a", "b")),
+        "parameters": lambda: binary().load_parameters({"W1": bad_X[3:].T, "b1": [0]}),
+    }
+    with pytest.raises((DataError, ArgumentError), match=r"has [12] masked values.*\.filled"):
+        uses[X_or_Y]()
+    unmasked = np.ma.masked_array(X)
+    np.testing.assert_array_equal(binary().predict_proba(unmasked), binary().predict_proba(X))
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "half_squared_error"])
+@pytest.mark.parametrize("labels", [(1, 2), (-1, 1), (0, 8)])
+def test_classes_that_a_sigmoid_does_not_have_are_refused(loss: str, labels: tuple) -> None:
+    """By A > 1/2 and Y > 1/2, classes 1 and 2 would all be right: an accuracy of 100 %."""
+    network = gpunet.Network([3, 1], output="sigmoid", loss=loss, device="cpu")
+    refuses(network, X, np.array(labels)[Y], "a sigmoid's classes are 0 and 1, but Y holds")
+    network.evaluate(X, np.array([-0.2, 0.9])[Y])  # no classes

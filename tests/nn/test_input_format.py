@@ -124,3 +124,39 @@ def test_numbers_of_classes_that_do_not_fit_are_refused(pixels: np.ndarray) -> N
     net = gpunet.Network([4, 3, 3], output="softmax", loss="categorical_crossentropy", device="cpu")
     with pytest.raises(DataError, match="2 classes for 3 outputs"):
         gpunet.fit(net, data, epochs=1)
+
+
+@pytest.mark.parametrize("then", ["float32", "uint8"])
+def test_a_later_training_on_floats_keeps_the_scale_of_bytes(
+    backend: Backend, pixels: np.ndarray, then: str
+) -> None:
+    """Floats are as they go in, so the network still takes bytes / 255; plain bytes replace it."""
+    data = digits(pixels)
+    net = trained(backend, data)
+    X = data.arrays("float32")[0] if then == "float32" else pixels
+    history = gpunet.fit(net, X, data.y, epochs=1, validation=(pixels, data.y))
+    seen = X if then == "float32" else pixels.astype("float32")
+    np.testing.assert_array_equal(net.predict_proba(pixels), net.predict_proba(seen))
+    assert history.val_loss[0] == net.evaluate(seen, data.y)["loss"]
+    assert net.input_format.classes == ()
+
+
+def test_a_gradient_check_scales_bytes_as_all_else_does(pixels: np.ndarray) -> None:
+    data = digits(pixels)
+    net = trained(gpunet.get_backend("cpu"), data)
+    plain, given = (gpunet.gradient_check(net, *x) for x in ((pixels, data.y), (data,)))
+    assert (plain.analytic, plain.numeric) == (given.analytic, given.numeric)
+
+
+def test_classes_in_another_order_are_refused(pixels: np.ndarray) -> None:
+    """Each answer would count as the opposite of what it is."""
+    data = digits(pixels)
+    net = trained(gpunet.get_backend("cpu"), data)
+    turned = digits(pixels, classes=("8", "5"))
+    for call in (net.evaluate, net.loss_and_gradients):
+        with pytest.raises(DataError, match=r"class '8' is number 0 .* learnt it as number 1"):
+            call(turned)
+    with pytest.raises(DataError, match="class '8' is number 0"):
+        gpunet.fit(net, data, epochs=1, validation=turned)
+    np.testing.assert_array_equal(net.predict(turned), net.predict(data))
+    net.evaluate(digits(pixels, classes=("five", "eight")))

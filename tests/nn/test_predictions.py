@@ -7,6 +7,7 @@ import textbook
 import gpunet
 from gpunet.backends import Backend
 from gpunet.datasets.dataset import Dataset
+from gpunet.errors import DataError
 from gpunet.nn import network as network_module
 
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
@@ -120,3 +121,19 @@ def test_a_data_set_of_bytes_is_scaled(backend: Backend, dtype: str) -> None:
     assert net.evaluate(data) == net.evaluate(X, Y)
     # Plain arrays are never rescaled.
     assert (net.predict_proba(pixels) != net.predict_proba(data)).any()
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "sigmoids", "softmax"])
+def test_an_output_that_is_nan_is_no_class(backend: Backend, kind: str) -> None:
+    """Comparisons and argmax would make class 0 of it."""
+    outputs, loss = KINDS[kind]
+    net = gpunet.Network(
+        [1, 2, outputs], "relu", kind.removesuffix("s"), loss, bias=False, device=backend
+    )
+    up_and_down = np.array([[1.0], [-1.0]]) * np.ones(outputs)
+    net.load_parameters({"W1": [[1e20, 1e20]], "W2": up_and_down})
+    X = np.zeros((5, 1))
+    assert not net.predict(X).any()
+    X[3:] = 1e20  # inf - inf
+    with pytest.raises(DataError, match="the outputs for row 3 are NaN"):
+        net.predict(X)

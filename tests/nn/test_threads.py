@@ -198,3 +198,23 @@ def test_a_team_that_is_taken_lets_others_work_alone() -> None:
     inner.set()
     thread.join()
     assert sorted(done) == ["inner"] * 3 + ["outer"] * 2
+
+
+def test_parameters_are_not_loaded_into_another_threads_training(
+    backend: Backend, X: np.ndarray, Y: np.ndarray
+) -> None:
+    """Where it trains without some inputs, the two would be mixed."""
+    net, refused = network(backend), []
+
+    def load(number: int) -> None:
+        with pytest.raises(BusyError, match="being trained by another thread"):
+            net.load_parameters(net.parameters)
+        refused.append(number)
+
+    def callback(epoch: int, logs: dict) -> None:
+        in_threads(1, load)
+        net.load_parameters(net.parameters)  # where it is being trained it may be
+
+    gpunet.fit(net, X, Y, epochs=1, callbacks=[callback])
+    in_threads(1, lambda number: net.load_parameters(net.parameters))
+    assert refused == [0]
