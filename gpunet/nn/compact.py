@@ -42,21 +42,25 @@ class Compact:
 
     def load(self) -> None:
         """Take over the larger network's parameters."""
+        self._whole.turns.take(self._load)
+
+    def _load(self) -> None:
         whole, part = self._whole, self.mlp
-        with whole.turns:
-            part.backend.take(whole.parameters["W1"], self._rows, 1.0, out=part.parameters["W1"])
-            part.backend.assign(part.theta[self._tails[1]], whole.theta[self._tails[0]])
-            part.backend.assign(part.step, whole.step)
+        part.backend.take(whole.parameters["W1"], self._rows, 1.0, out=part.parameters["W1"])
+        part.backend.assign(part.theta[self._tails[1]], whole.theta[self._tails[0]])
+        part.backend.assign(part.step, whole.step)
 
     def store(self) -> None:
         """Give the larger network the parameters that have been learnt."""
+        self._whole.turns.take(self._store)
+
+    def _store(self) -> None:
         whole, part, backend = self._whole, self.mlp, self.mlp.backend
-        with whole.turns:
-            W1 = backend.to_numpy(whole.parameters["W1"])
-            W1[self._used] = backend.to_numpy(part.parameters["W1"])
-            backend.assign(whole.parameters["W1"], W1)
-            backend.assign(whole.theta[self._tails[0]], part.theta[self._tails[1]])
-            backend.assign(whole.step, part.step)
+        W1 = backend.to_numpy(whole.parameters["W1"])
+        W1[self._used] = backend.to_numpy(part.parameters["W1"])
+        backend.assign(whole.parameters["W1"], W1)
+        backend.assign(whole.theta[self._tails[0]], part.theta[self._tails[1]])
+        backend.assign(whole.step, part.step)
 
 
 def compact(whole: MLP, examples: Examples) -> Compact | None:

@@ -25,8 +25,8 @@ class MLP:
         theta, grad: All parameters and all gradients, one flat vector each.
         parameters, gradients: Their named views.
         step: (1, 1) uint32, the number of training steps so far; it addresses dropout masks.
-        turns: Held by whichever thread reads or writes these arrays: for a prediction, for a
-            training step.
+        turns: Taken by whoever reads or writes these arrays: for a prediction, for a training
+            step.
     """
 
     def __init__(self, backend: Backend, architecture: Architecture, seed: int) -> None:

@@ -139,9 +139,12 @@ class Network:
                     f"{name} holds values that are no finite {self.architecture.dtype}; a network "
                     "with such parameters predicts nothing"
                 )
-        with self.mlp.turns:
+
+        def assign() -> None:
             for name, host in checked.items():
                 self.backend.assign(own[name], host)
+
+        self.mlp.turns.take(assign)
 
     def check(
         self, X: Any, Y: Any = None, need_targets: bool = True, scale: float = 1.0
@@ -166,21 +169,27 @@ class Network:
         feed = self._like_training_data(X, Y)
         ws = self.mlp.workspace(feed.n)
         totals = self.backend.zeros((2,), self.architecture.dtype)
-        with self.mlp.turns:
+
+        def compute() -> dict[str, NDArray]:
             X, Y = feed.load(slice(0, feed.n), ws)
             self.mlp.backpropagate(X, Y, ws, training=False)
             self.mlp.score(ws.logits, Y, self.mlp.scoring(feed.n), totals)
-            gradients = {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
+            return {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
+
+        gradients = self.mlp.turns.take(compute)
         return self.reduced(float(self.backend.to_numpy(totals)[0]), feed.n), gradients
 
     def predict_proba(self, X: Any) -> NDArray:
         """Return the network's outputs, (n, outputs)."""
         feed = self._like_training_data(X, need_targets=False)
         outputs = self.backend.zeros((feed.n, self.architecture.sizes[-1]), self.architecture.dtype)
-        with self.mlp.turns:
+
+        def compute() -> None:
             for rows, ws in feed.chunks(self._evaluation_workspace()):
                 A = self.mlp.predict(feed.load(rows, ws)[0], ws)
                 self.backend.assign(outputs[rows, :], A)
+
+        self.mlp.turns.take(compute)
         return self.backend.to_numpy(outputs)
 
     def predict(self, X: Any) -> NDArray:
@@ -217,14 +226,17 @@ class Network:
 
     def evaluate_feed(self, feed: Feed) -> dict[str, float]:
         """Evaluate examples that are on the device already; one read-back in all."""
-        with self.mlp.turns:
+
+        def compute() -> Array:
             pieces = list(feed.chunks(self._evaluation_workspace()))
             totals = self.backend.zeros((len(pieces), 2), self.architecture.dtype)
             scoring = self.mlp.scoring(EVALUATION_ROWS)
             for piece, (rows, ws) in enumerate(pieces):
                 X, Y = feed.load(rows, ws)
                 self.mlp.score(self.mlp.logits(X, ws), Y, scoring.first(ws.n), totals[piece, :])
-        loss, correct = self.backend.to_numpy(totals).sum(axis=0, dtype=float)
+            return totals
+
+        loss, correct = self.backend.to_numpy(self.mlp.turns.take(compute)).sum(axis=0, dtype=float)
         return self.scores(loss, correct, feed.n)
 
     def scores(self, loss: float, correct: float, n: int) -> dict[str, float]:
@@ -244,8 +256,9 @@ class Network:
         Raises:
             FileError: It cannot be written; then what stood there before is unchanged.
         """
-        with self.mlp.turns:
-            host = {name: self.backend.to_numpy(x) for name, x in self.parameters.items()}
+        host = self.mlp.turns.take(
+            lambda: {name: self.backend.to_numpy(x) for name, x in self.parameters.items()}
+        )
         model_file.write(
             path, model_file.Model(self.architecture, self.seed, self.input_format, host)
         )

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Turns:
-    """A lock that goes around: who holds it, and wants it again, comes after those who wait.
+    """A queue of threads: whoever wants a turn comes after those who wait.
 
     A plain lock goes back to the thread that has just let go of it, so that predictions would wait
-    until a training that takes it for each step has come to its end. Not for nesting.
+    until a training that takes it for each step has come to its end.
+
+    Ctrl-C may be raised at any time, also between two lines of this class. It must not leave a
+    turn that never ends, at which everyone else would wait: so each turn is a ``with`` of a bare
+    lock, which Ctrl-C cannot come in the midst of, and not a context of our own, which it can.
     """
 
     def __init__(self) -> None:
-        self._door, self._room = threading.Lock(), threading.Lock()
+        self._queueing = threading.Lock()
+        self._last: _Turn | None = None
 
-    def __enter__(self) -> None:
-        with self._door:  # the next in turn waits in it, and those after it outside
-            self._room.acquire()
+    def take(self, work: Callable[[], T]) -> T:
+        """Return ``work()``, done when it is our turn. Not for nesting."""
+        turn = _Turn()
+        with turn.lock:
+            with self._queueing:
+                turn.before, self._last = self._last, turn
+            before = turn.before
+            while before is not None:
+                with before.lock:  # until its turn has ended
+                    pass
+                before = before.before  # one that was interrupted while it waited
+            turn.before = None
+            return work()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._room.release()
+
+class _Turn:
+    """A place in the queue. ``lock`` is held until the turn has ended or has been given up.
+
+    ``before`` is the place before it, None from when that one's turn has ended.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.before: _Turn | None = None

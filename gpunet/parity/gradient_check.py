@@ -78,8 +78,7 @@ def gradient_check(
     backend = network.backend
     exact = replace(network.architecture, dtype="float64", dropout=0.0)
     mlp = MLP(backend, exact, network.seed)
-    with network.mlp.turns:
-        theta = backend.to_numpy(network.mlp.theta).astype(np.float64)
+    theta = network.mlp.turns.take(lambda: backend.to_numpy(network.mlp.theta)).astype(np.float64)
     backend.assign(mlp.theta, theta)
     feed = Feed(backend, _in_float64(network, X, Y))
     probe = _Probe(mlp, feed, network)

@@ -143,8 +143,7 @@ class EarlyStopping(Monitor):
         """Go back to the best weights."""
         if self.restore_best and self.best_epoch:
             mlp = self.run.network.mlp
-            with mlp.turns:
-                mlp.backend.assign(mlp.theta, self._theta)
+            mlp.turns.take(lambda: mlp.backend.assign(mlp.theta, self._theta))
 
 
 class Checkpoint(Monitor):

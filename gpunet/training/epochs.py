@@ -112,14 +112,12 @@ class Epochs:
             if chunk not in self._captured:
                 work = partial(self._all_steps, steps, rows)
                 self._captured[chunk] = self.backend.capture(work)
-            with turns:
-                self._captured[chunk]()
+            turns.take(self._captured[chunk])
             examples = stop - start
         else:
             self._targets_of(steps)
             for step in steps:
-                with turns:
-                    self._step(step, rows)
+                turns.take(partial(self._step, step, rows))
                 if after_step is not None and not after_step(step):
                     break
             examples = min((step + 1) * self.batch_size, stop) - start

@@ -1,8 +1,9 @@
 """One network in several threads: right predictions, one training at a time, settings put back."""
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -170,16 +171,15 @@ def test_the_turn_goes_to_who_waits() -> None:
     """Not back to the thread that has just had it."""
     turns, order = Turns(), []
 
-    def take() -> None:
-        with turns:
-            order.append("waiting")
+    waiting = threading.Thread(target=lambda: turns.take(lambda: order.append("waiting")))
 
-    waiting = threading.Thread(target=take)
-    with turns:
+    def first() -> None:
+        ours = turns._last
         waiting.start()
-        wait_until(turns._door.locked)  # it stands in the door
-    with turns:
-        order.append("again")
+        wait_until(lambda: turns._last is not ours)  # it has lined up
+
+    turns.take(first)
+    turns.take(lambda: order.append("again"))
     waiting.join()
     assert order == ["waiting", "again"]
 
@@ -218,3 +218,53 @@ def test_parameters_are_not_loaded_into_another_threads_training(
     gpunet.fit(net, X, Y, epochs=1, callbacks=[callback])
     in_threads(1, lambda number: net.load_parameters(net.parameters))
     assert refused == [0]
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread is interrupted")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_ctrl_c_at_any_moment_leaves_no_turn_that_never_ends(ctrl_c: None) -> None:
+    """With a lock in a context of our own, one of some ten came where it was never let go of."""
+    turns = Turns()
+    for i in range(200):
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (it may come at once)
+            signal.setitimer(signal.ITIMER_REAL, 2e-4 + 1e-6 * i)
+            while True:
+                turns.take(bool)
+        other = threading.Thread(target=lambda: turns.take(bool), daemon=True)
+        other.start()
+        other.join(60)
+        assert not other.is_alive(), f"after interrupt {i} nobody gets a turn"
+
+
+def test_who_gives_up_waiting_lets_nobody_in_before_the_turn_ends(ctrl_c: None) -> None:
+    turns, order, end = Turns(), [], threading.Event()
+    begun = threading.Event()
+
+    def first() -> None:
+        begun.set()
+        end.wait(60)
+        order.append("first")
+
+    one = threading.Thread(target=lambda: turns.take(first))
+    one.start()
+    begun.wait(60)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    with pytest.raises(KeyboardInterrupt):
+        turns.take(lambda: order.append("given up"))
+    given_up = turns._last
+    another = threading.Thread(target=lambda: turns.take(lambda: order.append("another")))
+    another.start()
+    wait_until(lambda: turns._last is not given_up)
+    time.sleep(0.05)  # time in which it would come in
+    end.set()
+    one.join()
+    another.join()
+    assert order == ["first", "another"]
