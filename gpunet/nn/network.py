@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
 from gpunet.datasets.dataset import refuse_masked
-from gpunet.errors import ArgumentError, BusyError, DataError, ModelFileError, look_up
+from gpunet.errors import (
+    ArgumentError,
+    BusyError,
+    DataError,
+    DivergedError,
+    ModelFileError,
+    look_up,
+)
 from gpunet.nn import model_file
 from gpunet.nn.architecture import describe
 from gpunet.nn.examples import Examples, check_examples
@@ -255,10 +262,17 @@ class Network:
 
         Raises:
             FileError: It cannot be written; then what stood there before is unchanged.
+            DivergedError: A parameter is not finite, so that it could not be loaded; likewise.
         """
         host = self.mlp.turns.take(
             lambda: {name: self.backend.to_numpy(x) for name, x in self.parameters.items()}
         )
+        for name, values in host.items():
+            if not np.isfinite(values).all():
+                raise DivergedError(
+                    f"{name} holds values that are not finite: training has diverged. {path} was "
+                    "not written, since a network with such parameters predicts nothing"
+                )
         model_file.write(
             path, model_file.Model(self.architecture, self.seed, self.input_format, host)
         )

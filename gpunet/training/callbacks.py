@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunet.errors import ArgumentError
+from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.network import Network
 from gpunet.ranges import whole
 from gpunet.training.history import History
@@ -161,4 +161,8 @@ class Checkpoint(Monitor):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Save."""
         if self.improved(logs) or not self.best_only:
-            self.run.network.save(self.path)
+            try:
+                self.run.network.save(self.path)
+            except DivergedError as error:
+                error.history = self.run.history
+                raise

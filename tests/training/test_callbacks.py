@@ -8,7 +8,7 @@ import pytest
 from same import assert_same_parameters, host
 
 import gpunet
-from gpunet.errors import ArgumentError
+from gpunet.errors import ArgumentError, DivergedError
 from gpunet.training import loop
 from gpunet.training.callbacks import Callback
 
@@ -206,3 +206,25 @@ def test_a_checkpoint_may_follow_every_epoch(make: Make, problem: Problem, tmp_p
     checkpoint = gpunet.Checkpoint(path, best_only=False)
     gpunet.fit(network, *problem, epochs=5, callbacks=[Script(network), checkpoint])
     assert_same_parameters(gpunet.load(path, device=network.backend), network)
+
+
+@pytest.mark.parametrize("best_only", [True, False])
+def test_a_diverged_network_does_not_take_the_place_of_a_good_one(
+    make: Make, problem: Problem, tmp_path: Path, best_only: bool
+) -> None:
+    """An epoch's loss is that before its updates: it may be the best, and the last step too far."""
+    path, (X, Y) = tmp_path / "m.safetensors", problem
+    network = make(output="identity", loss="squared_error", reduction="sum")
+
+    def rate(epoch: float) -> float:
+        return 1e-3 if epoch < 1 else 1e308
+
+    with pytest.raises(DivergedError, match=r"W. holds values that are not finite") as raised:
+        gpunet.fit(
+            *(network, X, 100 * Y),
+            optimizer=gpunet.SGD(rate),
+            epochs=3,
+            callbacks=[gpunet.Checkpoint(path, best_only=best_only)],
+        )
+    assert raised.value.history.epochs == 2
+    assert np.isfinite(gpunet.load(path, device="cpu").predict(X)).all()
