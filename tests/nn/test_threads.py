@@ -52,6 +52,16 @@ def in_threads(count: int, work: Callable[[int], object]) -> list:
         return list(pool.map(one, range(count)))
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread is interrupted")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
 def test_predictions_from_several_threads_are_those_of_one(backend: Backend, X: np.ndarray) -> None:
     net = network(backend)
     alone = [net.predict_proba(X[i : i + 1]) for i in range(N)]
@@ -151,13 +161,24 @@ def test_trainings_at_once_put_the_blas_back(X: np.ndarray, Y: np.ndarray) -> No
         return [library.get_num_threads() for library in one._libraries]
 
     with threadpool_limits(2, user_api="blas"):
-        one.__enter__()
-        other.__enter__()
-        assert set(threads()) == {1}
-        one.__exit__(None, None, None)
+        inside, leave = threading.Event(), threading.Event()
+
+        def stay() -> None:
+            inside.set()
+            leave.wait(60)
+
+        staying = threading.Thread(target=lambda: other.run(stay))
+
+        def come_and_go() -> None:
+            staying.start()
+            inside.wait(60)
+            assert set(threads()) == {1}
+
+        one.run(come_and_go)
         assert set(threads()) == {1}  # the other one still needs it
         assert other.most == 2
-        other.__exit__(None, None, None)
+        leave.set()
+        staying.join()
         assert set(threads()) == {2}
 
         def train(number: int) -> None:
@@ -165,6 +186,20 @@ def test_trainings_at_once_put_the_blas_back(X: np.ndarray, Y: np.ndarray) -> No
 
         in_threads(4, train)
         assert set(threads()) == {2}
+
+
+def test_ctrl_c_at_any_moment_leaves_the_blas_as_it_was(ctrl_c: None) -> None:
+    one = gpunet.get_backend("cpu")._one_thread
+    if not one._libraries:
+        pytest.skip("this NumPy's BLAS has no number of threads to set")
+    with threadpool_limits(2, user_api="blas"):
+        for i in range(200):
+            with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (it may come at once)
+                signal.setitimer(signal.ITIMER_REAL, 2e-4 + 1e-6 * i)
+                while True:
+                    one.run(lambda: None)
+            one.run(lambda: None)  # at the latest, the next that leaves puts it back
+            assert {library.get_num_threads() for library in one._libraries} == {2}
 
 
 def test_the_turn_goes_to_who_waits() -> None:
@@ -218,16 +253,6 @@ def test_parameters_are_not_loaded_into_another_threads_training(
     gpunet.fit(net, X, Y, epochs=1, callbacks=[callback])
     in_threads(1, lambda number: net.load_parameters(net.parameters))
     assert refused == [0]
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        pytest.skip("only the main thread is interrupted")
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def test_ctrl_c_at_any_moment_leaves_no_turn_that_never_ends(ctrl_c: None) -> None:

@@ -9,9 +9,8 @@ to 0.4 ms and its 90th percentile to 40 ms (one thread: 0.28 and 0.35 ms).
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
+from collections.abc import Callable
 from functools import cache
-from types import TracebackType
 from typing import Any
 
 # Multiplications up to which one thread is used: between a batch of 32 and one of 64 rows through
@@ -21,53 +20,67 @@ SMALL_PRODUCT = 8_000_000
 # out what lies between the products. Below some 1,500 rows of 784x196, waking them (0.1 ms) and
 # Python's lock, which they all need between two calls, cost more than that saves.
 LARGE_WORK = 200_000_000
-ALL_THREADS = nullcontext()
 
 
 class OneThread:
-    """Within this context, the BLAS libraries of the process use one thread.
+    """Runs work while the BLAS libraries of the process use one thread.
 
     How many they use is one number for the whole process, while several threads may train or
-    predict: so all share one object (``one_thread``), of which the first to enter sets the number
-    and the last to leave puts it back.
+    predict: so all share one object (``one_thread``), of which the first to come sets the number
+    and the last to leave puts it back. Whom Ctrl-C keeps from leaving is known by its lock, which
+    is free all the same: the next puts the number back.
     """
 
     def __init__(self) -> None:
         from threadpoolctl import ThreadpoolController
 
         self._libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+        # From 3.8 on, threadpoolctl lets only the thread that was the first to set an OpenBLAS's
+        # number do so again, and does nothing for others. Here any may be the last to leave.
+        self._setters: list[Callable[[int], None]] = [
+            getattr(library, "_real_set_num_threads", library.set_num_threads)
+            for library in self._libraries
+        ]
         self._counting = threading.Lock()
-        self._inside = 0
-        self._outside: list[int] = []  # what was set before the first entered
+        self._inside: list[threading.Lock] = []  # each held by who is inside
+        self._outside: list[int] = []  # what is to be put back, if anything
 
     @property
     def most(self) -> int:
-        """How many threads the libraries use outside of this context."""
+        """How many threads the libraries use outside of ``run``."""
         with self._counting:
-            return max(self._outside if self._inside else self._current(), default=1)
+            return max(self._outside or self._current(), default=1)
 
     def _current(self) -> list[int]:
         return [library.get_num_threads() for library in self._libraries]
 
-    def __enter__(self) -> None:
-        with self._counting:
-            if self._inside == 0:
-                self._outside = self._current()
-                for library in self._libraries:
-                    library.set_num_threads(1)
-            self._inside += 1
+    def _set(self, numbers: list[int]) -> None:
+        for set_number, number in zip(self._setters, numbers, strict=True):
+            set_number(number)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def run(self, work: Callable[[], None]) -> None:
+        """Run the work on one thread of the BLAS. May be nested."""
+        ours = threading.Lock()
+        with ours:
+            self._enter(ours)
+            try:
+                work()
+            finally:
+                self._leave(ours)
+
+    def _enter(self, ours: threading.Lock) -> None:
         with self._counting:
-            self._inside -= 1
-            if self._inside == 0:
-                for library, threads in zip(self._libraries, self._outside, strict=True):
-                    library.set_num_threads(threads)
+            self._inside.append(ours)
+            if not self._outside:
+                self._outside = self._current()
+                self._set([1] * len(self._libraries))
+
+    def _leave(self, ours: threading.Lock) -> None:
+        with self._counting:
+            self._inside = [other for other in self._inside if other is not ours and other.locked()]
+            if not self._inside and self._outside:
+                self._set(self._outside)
+                self._outside = []
 
 
 @cache

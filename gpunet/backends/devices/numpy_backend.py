@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
-from gpunet.backends.devices.blas_threads import ALL_THREADS, LARGE_WORK, SMALL_PRODUCT, one_thread
+from gpunet.backends.devices.blas_threads import LARGE_WORK, SMALL_PRODUCT, one_thread
 from gpunet.backends.devices.team import Team
 from gpunet.program.expression import Formula
 from gpunet.program.ufunc_program import Programs, Scratch
@@ -24,6 +25,12 @@ from gpunet.program.ufunc_program import Programs, Scratch
 NumpyCall = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 # Multiplications in one piece of work that is shared out: some milliseconds.
 PIECE = 160_000_000
+
+
+def _make(calls: Iterable[NumpyCall]) -> None:
+    with np.errstate(all="ignore"):  # a loss that overflows shows in its value
+        for function, arguments in calls:
+            function(*arguments)
 
 
 class Tape:
@@ -39,9 +46,7 @@ class Tape:
 
     def play(self) -> None:
         """Make the calls."""
-        with np.errstate(all="ignore"):  # a loss that overflows shows in its value
-            for function, arguments in self.calls:
-                function(*arguments)
+        _make(self.calls)
 
 
 class Own(threading.local):
@@ -164,12 +169,14 @@ class NumpyBackend(Backend):
             tape.calls += calls
             tape.product = max(tape.product, product)
             return
-        with np.errstate(all="ignore"), self._threads(product):
-            for function, arguments in calls:
-                function(*arguments)
+        self._on_few_threads(partial(_make, calls), product)
 
-    def _threads(self, product: int) -> Any:
-        return self._one_thread if 0 < product <= SMALL_PRODUCT else ALL_THREADS
+    def _on_few_threads(self, work: Work, product: int) -> None:
+        """Run the work, on one thread of the BLAS if its largest product is a small one."""
+        if 0 < product <= SMALL_PRODUCT:
+            self._one_thread.run(work)
+        else:
+            work()
 
     def pieces(self, n: int, cost: int, few: bool = False) -> list[slice]:
         """Cut large work into a multiple of as many pieces as there are threads."""
@@ -190,8 +197,7 @@ class NumpyBackend(Backend):
         plays = [tape.play for tape in tapes]
 
         def together() -> None:
-            with self._one_thread:
-                self._team.run(plays)
+            self._one_thread.run(partial(self._team.run, plays))
 
         self._do([(together, ())])
 
@@ -201,13 +207,11 @@ class NumpyBackend(Backend):
         """Write ``work`` on a tape, with places for its inputs and outputs."""
         held = [np.zeros_like(x) for x in inputs], [np.zeros_like(x) for x in outputs]
         tape = self._record(lambda: work(*held[0], *held[1]), 0)
-        threads = self._threads(tape.product)
 
         def run(inputs: Sequence[NDArray], outputs: Sequence[NDArray]) -> None:
             for place, x in zip(held[0], inputs, strict=True):
                 place[...] = x
-            with threads:
-                tape.play()
+            self._on_few_threads(tape.play, tape.product)
             for x, place in zip(outputs, held[1], strict=True):
                 x[...] = place
 
