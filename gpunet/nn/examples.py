@@ -63,7 +63,7 @@ def check_examples(
     refuse_masked(Y, "Y")
     plain = not isinstance(X, Dataset)
     if isinstance(X, Dataset):
-        scale = X.scale
+        scale = _number(X.scale)
         if Y is None and need_targets:
             Y = X.y if architecture.output == "softmax" else X.targets
         X = X.X
@@ -79,6 +79,14 @@ def check_examples(
     if len(X) != len(Y):
         raise DataError(f"X has {len(X)} rows but Y has {len(Y)}; each example needs one target")
     return Examples(X, Y, scale)
+
+
+def _number(scale: Any) -> float:
+    """Return a data set's scale as Python's float, which leaves an array in its precision."""
+    try:
+        return float(scale)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the data set's scale must be a number; got {scale!r}") from error
 
 
 def _host(array: Any, name: str, backend: Backend) -> NDArray | MappedRows:

@@ -55,7 +55,8 @@ def examples_and_format(network: Network, X: Any, Y: Any) -> tuple[Examples, Inp
         DataError: The examples do not fit the network.
     """
     if isinstance(X, Dataset):
-        return network.check(X, Y), format_of(X, network.architecture)
+        about = format_of(X, network.architecture)
+        return network.check(X, Y), about
     scale = network.input_format.scale
     examples = network.check(X, Y, scale=scale)
     if examples.scale != 1.0:  # integers

@@ -1,5 +1,6 @@
 """What a network has learnt of its inputs holds for later ones, and can always be kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,20 @@ def test_what_numpy_makes_of_classes_and_scales_can_be_saved(
     assert again.input_format == net.input_format
     assert again.input_format.classes == ("5", "8")
     np.testing.assert_array_equal(again.predict(pixels), net.predict(data))
+
+
+@pytest.mark.parametrize("number", [np.float64, np.float32, np.array], ids=lambda n: n.__name__)
+def test_a_scale_of_numpys_is_as_good_as_pythons(
+    backend: Backend, pixels: np.ndarray, number: Callable
+) -> None:
+    nets = [trained(backend, digits(pixels, scale=scale)) for scale in (0.5, number(0.5))]
+    A, B = (net.predict_proba(digits(pixels, scale=number(0.5))) for net in nets)
+    np.testing.assert_array_equal(A, B)
+
+
+def test_a_scale_that_is_no_number_is_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(DataError, match="scale must be a number; got 'half'"):
+        gpunet.Network([4, 3, 1], device="cpu").predict(digits(pixels, scale="half"))
 
 
 def test_numbers_of_classes_that_do_not_fit_are_refused(pixels: np.ndarray) -> None:
