@@ -41,7 +41,7 @@ class DivergedError(GpunetError, ArithmeticError):
 
 
 class BusyError(GpunetError, RuntimeError):
-    """A network is being trained already."""
+    """A network is being trained, or used, already."""
 
 
 class DeviceError(GpunetError, RuntimeError):

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from gpunet.errors import BusyError
+
 T = TypeVar("T")
 
 
@@ -23,11 +25,22 @@ class Turns:
     def __init__(self) -> None:
         self._queueing = threading.Lock()
         self._last: _Turn | None = None
+        self._own = _Own()
 
     def take(self, work: Callable[[], T]) -> T:
-        """Return ``work()``, done when it is our turn. Not for nesting."""
+        """Return ``work()``, done when it is our turn.
+
+        Raises:
+            BusyError: This thread has a turn already, or waits for one.
+        """
+        if self._own.lock.locked():
+            raise BusyError(
+                "this thread is in the midst of using the network already: a signal handler, say, "
+                "came in between, and would wait for ever. Let it set a flag, and use the network "
+                "after that"
+            )
         turn = _Turn()
-        with turn.lock:
+        with self._own.lock, turn.lock:
             with self._queueing:
                 turn.before, self._last = self._last, turn
             before = turn.before
@@ -37,6 +50,13 @@ class Turns:
                 before = before.before  # one that was interrupted while it waited
             turn.before = None
             return work()
+
+
+class _Own(threading.local):
+    """What each thread has for itself: a lock that it holds from when it lines up."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
 
 class _Turn:

@@ -293,3 +293,24 @@ def test_who_gives_up_waiting_lets_nobody_in_before_the_turn_ends(ctrl_c: None) 
     one.join()
     another.join()
     assert order == ["first", "another"]
+
+
+def test_a_turn_within_a_turn_is_refused_and_not_waited_for() -> None:
+    """So would a signal handler that saves the network in the midst of a step."""
+    turns = Turns()
+
+    waiting = threading.Thread(target=lambda: turns.take(bool))
+
+    def again() -> None:
+        ours = turns._last
+        with pytest.raises(BusyError, match="already: a signal handler"):
+            turns.take(bool)
+        waiting.start()
+        wait_until(lambda: turns._last is not ours)  # another one is in between now
+        with pytest.raises(BusyError, match="already: a signal handler"):
+            turns.take(bool)
+
+    turns.take(again)
+    waiting.join()
+    turns.take(bool)
+    assert in_threads(3, lambda number: turns.take(lambda: number)) == [0, 1, 2]
