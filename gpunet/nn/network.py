@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
-from gpunet.datasets.dataset import refuse_masked
 from gpunet.errors import (
     ArgumentError,
     BusyError,
@@ -26,6 +25,7 @@ from gpunet.nn import model_file
 from gpunet.nn.architecture import describe
 from gpunet.nn.examples import Examples, check_examples
 from gpunet.nn.feed import Feed
+from gpunet.nn.given_parameters import checked_parameters
 from gpunet.nn.initializers import INITIALIZERS
 from gpunet.nn.input_format import InputFormat
 from gpunet.nn.mlp import MLP
@@ -108,44 +108,9 @@ class Network:
                 "with these; wait for it, or load them in one of its callbacks"
             )
         own = self.mlp.parameters
-        if not isinstance(parameters, Mapping):
-            raise ArgumentError(
-                f"parameters must be a dictionary such as {{'W1': ...}}; got {parameters!r}"
-            )
-        unknown = sorted(str(name) for name in set(parameters) - set(own))
-        missing = sorted(set(own) - set(parameters))
-        if unknown or missing:
-            raise ArgumentError(
-                f"this network's parameters are {', '.join(own)}; "
-                + "; ".join(
-                    f"{what}: {', '.join(names)}"
-                    for what, names in (("unknown", unknown), ("missing", missing))
-                    if names
-                )
-            )
-        checked = {}
-        for name, value in parameters.items():
-            try:
-                refuse_masked(value, name)
-                host = (
-                    self.backend.to_numpy(value) if self.backend.owns(value) else np.asarray(value)
-                )
-            except (TypeError, ValueError) as error:  # DataError too
-                raise ArgumentError(f"{name} cannot be read as an array ({error})") from error
-            if host.dtype.kind not in "biuf":
-                raise ArgumentError(f"{name} must hold numbers, not {host.dtype}")
-            if host.shape != tuple(own[name].shape):
-                raise ArgumentError(
-                    f"{name} has shape {host.shape} but this network's is "
-                    f"{tuple(own[name].shape)} (fan_in, fan_out); transpose a (fan_out, fan_in) one"
-                )
-            with np.errstate(over="ignore"):
-                checked[name] = host.astype(self.architecture.dtype)
-            if not np.isfinite(checked[name]).all():
-                raise ArgumentError(
-                    f"{name} holds values that are no finite {self.architecture.dtype}; a network "
-                    "with such parameters predicts nothing"
-                )
+        checked = checked_parameters(
+            parameters, self.mlp.slices.shapes, self.architecture.dtype, self.backend
+        )
 
         def assign() -> None:
             for name, host in checked.items():
