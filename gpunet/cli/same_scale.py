@@ -13,7 +13,7 @@ from gpunet.datasets import Dataset
 # So many times as large or small is no accident of some rows: bytes beside numbers from 0 to 1 are
 # 255 times as large.
 FACTOR = 100
-LOOKED_AT = 4096  # rows, spread evenly
+LOOKED_AT = 1024  # rows, spread evenly
 
 
 def mean_size(data: Dataset) -> float:
