@@ -45,10 +45,16 @@ def load_data(
         )
 
 
-def check_fraction(fraction: float | None, training: Dataset, test: Dataset) -> None:
-    """Refuse a --test-fraction that was passed over, since the data have a test part."""
+def check_fraction(
+    fraction: float | None, training: Dataset, test: Dataset, split_rows: int | None = None
+) -> None:
+    """Refuse a --test-fraction that was passed over, since the data have a test part.
+
+    ``split_rows`` is as in ``load_data``: the rows behind them are all test rows.
+    """
     n = len(training) + len(test)
-    if fraction is not None and len(test) != held_out(n, fraction):
+    divided = n if split_rows is None else min(split_rows, n)
+    if fraction is not None and len(test) != held_out(divided, fraction) + n - divided:
         raise ArgumentError(
             f"--test-fraction is for data without a test part, but {training.name} has one, "
             f"{len(test)} of {n} rows; leave it out"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gpunet.cli.confusion import confusion_matrix, show
-from gpunet.cli.data import header_option, load_data
+from gpunet.cli.data import check_fraction, header_option, load_data
 from gpunet.cli.options import (
     choose_backend,
     data_options,
@@ -70,6 +70,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
             "it is with --dataset"
         )
     # The same examples are held out as in training, unless other ones are asked for.
+    fraction = options["test_fraction"]
     as_trained = ["test_fraction", "seed"]
     if _is_text(name) == _is_text(source.get("dataset") or ""):
         as_trained += ["label_column", "header"]
@@ -78,7 +79,9 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
             options[option] = source.get(option)
     options["seed"] = options["seed"] or 0
     options["task"] = "classification"  # as in training, else there were no classes to compare
-    train, test = load_data(name, options, quiet, recorded_rows(source))
+    rows = recorded_rows(source)
+    train, test = load_data(name, options, quiet, rows)
+    check_fraction(fraction, train, test, rows)
     data = test if part == "test" else train
     _check_classes(network, data)
     compared = compare(source, train, test)

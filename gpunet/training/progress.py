@@ -31,6 +31,7 @@ class Progress(Callback):
         """Start the clock and, in a terminal, the bar."""
         self._run, self._started, self._shown = run, time.perf_counter(), 0.0
         self._epoch, self._batches, self._text = 0, 0, ""
+        self._told = 0  # the epoch of the last line
         if self._stream.isatty():
             self._bar = _bar(self._stream, run.epochs * run.steps_per_epoch)
             self._bar.start()
@@ -60,7 +61,7 @@ class Progress(Callback):
         if self._bar is not None:
             self._draw()
             self._bar.stop()
-        elif history.epochs not in (0, 1, self._run.epochs):
+        elif self._epoch > self._told:
             self._line()
         if history.stopped:
             print(f"stopped after epoch {history.epochs}: {history.stopped}", file=self._stream)
@@ -80,6 +81,7 @@ class Progress(Callback):
         return done * run.epochs * run.examples / elapsed, elapsed * (1 - done) / max(done, 1e-9)
 
     def _line(self) -> None:
+        self._told = self._epoch
         speed, left = self._speed()
         print(
             f"{self._text}  {speed:,.0f} examples/s  {clock(left)} left",

@@ -177,3 +177,16 @@ def test_data_that_are_not_there_any_more(
     assert "run was trained on points.csv, which is not there" in done.err
     done = gpunet_here("evaluate", "--model", "run", "--dataset", "moved.csv", "--json")
     assert (done.status, done.json["same_data"]) == (0, True)
+
+
+def test_a_share_that_has_no_say_is_refused(gpunet_here: Command, trained: Path) -> None:
+    """Where the data have a test part; where they have grown, it still has."""
+    fraction = ("--test-fraction", "0.3")
+    done = gpunet_here("evaluate", "--model", "run", "--dataset", "moons", *fraction)
+    assert done.status == 2
+    assert "1000 of 2000 rows; leave it out" in done.err
+    with trained.open("a") as file:
+        file.writelines(f"{row}\n" for row in ADDED)
+    done = gpunet_here("evaluate", "--model", "run", "--json", *fraction)
+    assert done.status == 0
+    assert done.json["examples"] == 36 + 20

@@ -5,6 +5,7 @@ import io
 import pytest
 
 import gpunet
+from gpunet.training import progress
 from gpunet.training.progress import Progress, clock
 
 
@@ -25,6 +26,19 @@ def test_the_reason_for_an_early_end_is_shown(make, problem) -> None:
     shown = stream.getvalue().splitlines()
     assert shown[-2].startswith("epoch 3/50")
     assert shown[-1] == "stopped after epoch 3: a callback asked for it"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_no_epoch_is_shown_twice(
+    make, problem, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Whether lines are due all the time or never."""
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", seconds)
+    stream = io.StringIO()
+    stop = [Progress(stream), lambda epoch, logs: epoch == 3]
+    gpunet.fit(make(), *problem, epochs=50, callbacks=stop)
+    shown = [line.split()[1] for line in stream.getvalue().splitlines()[:-1]]
+    assert shown == (["1/50", "2/50", "3/50"] if seconds == 0.0 else ["1/50", "3/50"])
 
 
 @pytest.mark.parametrize(
