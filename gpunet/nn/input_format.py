@@ -19,8 +19,8 @@ class InputFormat:
     Attributes:
         name, scale, classes, image_shape: As in Dataset.
         source: What the command line loaded it from, and how: "dataset", "label_column", "header",
-            "test_fraction", "seed", so that the same examples can be held out again; and "rows" and
-            "training_sha256", by which it knows them.
+            "test_fraction", "seed", so that the same examples can be held out again; and "rows",
+            "training_sha256" and "mean_size", by which it knows them and their scale.
     """
 
     name: str = ""

@@ -22,10 +22,35 @@ class Peer(ABC):
     def __init__(self, job: Job) -> None:
         self.job, self.data = job, job.train()
         self.n = len(self.data)
+
+    @abstractmethod
+    def train(self, epochs: int) -> list[float]:
+        """Train so many epochs more; return their mean losses once all work is done."""
+
+    def seconds(self, epochs: int) -> float:
+        """Train so many epochs more; return how long one took."""
+        started = time.perf_counter()
+        self.train(epochs)
+        return (time.perf_counter() - started) / epochs
+
+    def classes(self, X: NDArray) -> NDArray:
+        """Return the class numbers (n,) that the network gives to pixels (n, 784)."""
+        raise NotImplementedError(f"{type(self).__name__} is not asked for classes")
+
+    def device_peak(self) -> float | None:
+        """Return the most device memory that the library has held, in MB, where it can tell."""
+        return None
+
+
+class Looped(Peer):
+    """A library whose epochs are a loop of ours, in the order that all of them get."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
         self._epochs = 0
 
     def train(self, epochs: int) -> list[float]:
-        """Train so many epochs more; return their mean losses once all work is done."""
+        """Train so many epochs more."""
         losses = []
         for _ in range(epochs):
             if self.job.batch is None:
@@ -36,12 +61,6 @@ class Peer(ABC):
         # On a device the losses are read only here: reading waits for all that came before.
         return [float(loss) for loss in losses]
 
-    def seconds(self, epochs: int) -> float:
-        """Train so many epochs more; return how long one took."""
-        started = time.perf_counter()
-        self.train(epochs)
-        return (time.perf_counter() - started) / epochs
-
     @abstractmethod
     def epoch(self, order: NDArray) -> Any:
         """Go through the examples in this order (n,) in mini-batches; return the mean loss."""
@@ -49,11 +68,3 @@ class Peer(ABC):
     @abstractmethod
     def full_batch(self) -> Any:
         """Take one step on all examples; return the loss."""
-
-    def classes(self, X: NDArray) -> NDArray:
-        """Return the class numbers (n,) that the network gives to pixels (n, 784)."""
-        raise NotImplementedError
-
-    def device_peak(self) -> float | None:
-        """Return the most device memory that the library has held, in MB, where it can tell."""
-        return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.typing import NDArray
 
 from gpunet.bench.job import LEARNING_RATE, SCALE, Job
@@ -51,14 +49,6 @@ class Gpunet(Peer):
         before = len(self.training.history.loss)
         self.training.advance(epochs)
         return self.training.history.loss[before:]
-
-    def epoch(self, order: NDArray) -> Any:
-        """Never called: ``train`` draws the order itself."""
-        raise NotImplementedError
-
-    def full_batch(self) -> Any:
-        """Never called."""
-        raise NotImplementedError
 
     def classes(self, X: NDArray) -> NDArray:
         """Return the predicted classes."""

@@ -11,10 +11,10 @@ from jax import lax
 from numpy.typing import NDArray
 
 from gpunet.bench.job import LEARNING_RATE, SCALE, Job
-from gpunet.bench.peers.base import Peer
+from gpunet.bench.peers.base import Looped
 
 
-class Jax(Peer):
+class Jax(Looped):
     """Parameters and velocities are donated, so that they are updated in place."""
 
     def __init__(self, job: Job) -> None:

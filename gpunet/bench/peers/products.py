@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpunet.backends import get_backend
 from gpunet.bench.job import Job
@@ -95,14 +94,6 @@ class Products(Peer):
             self.backend.synchronize()
             times.append(time.perf_counter() - started)
         return 2 * size / min(times) / 1e9
-
-    def epoch(self, order: NDArray) -> Any:
-        """Never called."""
-        raise NotImplementedError
-
-    def full_batch(self) -> Any:
-        """Never called."""
-        raise NotImplementedError
 
 
 def device_memory_free(cupy: Any, job: Job) -> int:

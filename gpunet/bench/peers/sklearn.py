@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
 from gpunet.bench.job import LEARNING_RATE, SCALE, Job
-from gpunet.bench.peers.base import Peer
+from gpunet.bench.peers.base import Looped
 
 
-class Sklearn(Peer):
+class Sklearn(Looped):
     """It takes an epoch's examples in one piece: they are gathered and scaled before each."""
 
     def __init__(self, job: Job) -> None:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from thinc.api import Linear, Sigmoid, Softmax, chain
 
 from gpunet.bench.job import LEARNING_RATE, SCALE, Job
-from gpunet.bench.peers.base import Peer
+from gpunet.bench.peers.base import Looped
 
 TINY = 1e-30  # a probability that has been rounded to 0 is given a finite loss
 
 
-class Thinc(Peer):
+class Thinc(Looped):
     """A batch at a time; Thinc's SGD knows no momentum, so it is added here."""
 
     def __init__(self, job: Job) -> None:

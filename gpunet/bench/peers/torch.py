@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from gpunet.bench.job import LEARNING_RATE, SCALE, Job
-from gpunet.bench.peers.base import Peer
+from gpunet.bench.peers.base import Looped
 
 
-class Torch(Peer):
+class Torch(Looped):
     """A Sequential of Linear layers, its loss from the logits, and the fused SGD."""
 
     def __init__(self, job: Job) -> None:

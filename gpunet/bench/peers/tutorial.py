@@ -25,8 +25,11 @@ class Tutorial(Peer):
         self.W1, self.b1 = W1.T.astype(float), b1[:, None].astype(float)
         self.W2, self.b2 = W2.T.astype(float), b2[:, None].astype(float)
 
-    def full_batch(self) -> float:
-        """Take one step."""
+    def train(self, epochs: int) -> list[float]:
+        """Take so many steps more, each on all examples."""
+        return [self._step() for _ in range(epochs)]
+
+    def _step(self) -> float:
         X, Y, m = self.X, self.Y, self.n
         A1 = sigmoid(np.dot(self.W1, X) + self.b1)
         A2 = sigmoid(np.dot(self.W2, A1) + self.b2)
@@ -44,7 +47,3 @@ class Tutorial(Peer):
         self.W2 = self.W2 - LEARNING_RATE * dW2
         self.b2 = self.b2 - LEARNING_RATE * db2
         return float(cost)
-
-    def epoch(self, order: NDArray) -> float:
-        """Never called: the tutorial knows no mini-batches."""
-        raise NotImplementedError
