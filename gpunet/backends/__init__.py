@@ -2,7 +2,7 @@
 
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work
 from gpunet.backends.selection import available_devices, get_backend
-from gpunet.program.expression import arguments_read
+from gpunet.kernels.expression import arguments_read
 
 __all__ = [
     "Array",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.errors import DeviceError
-from gpunet.program.expression import Formula
+from gpunet.kernels.expression import Formula
 
 Array = Any  # an array of the backend's own kind
 Kernel = Callable[..., None]  # kernel(*arguments, out=array or tuple of arrays)

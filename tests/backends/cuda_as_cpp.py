@@ -17,10 +17,10 @@ from whole_runs import as_float32
 
 from gpunet.backends import Backend, Kernel
 from gpunet.backends.devices.numpy_backend import NumpyBackend
-from gpunet.program.call import Call, strides
-from gpunet.program.cuda_source import cuda_source, gather_source, sums_source
-from gpunet.program.expression import Formula, Graph, trace
-from gpunet.program.launch import chunks_of
+from gpunet.kernels.call import Call, strides
+from gpunet.kernels.cuda_source import cuda_source, gather_source, sums_source
+from gpunet.kernels.expression import Formula, Graph, trace
+from gpunet.kernels.launch import chunks_of
 
 # What NVRTC provides of itself: the qualifiers, the indices, overloads of the mathematical
 # functions for float and double (math.h brings those of C++ into the global namespace), and what

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpunet.backends import arguments_read
-from gpunet.program.expression import Argument, trace
+from gpunet.kernels.expression import Argument, trace
 
 
 def table() -> Argument:

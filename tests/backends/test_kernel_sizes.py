@@ -15,13 +15,13 @@ from whole_runs import as_float32
 
 from gpunet import optim, random
 from gpunet.backends import Array, Backend
+from gpunet.kernels.cuda_source import SUM_THREADS
+from gpunet.kernels.launch import MOST_BLOCKS, MOST_CHUNKS, ROWS_SUMMED, THREADS, WARP, chunks_of
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.dense import Dropout
 from gpunet.nn.losses import LOSSES, end
 from gpunet.nn.workspace import LayerBuffers, add_dropout
 from gpunet.parity import UNIT_ROUNDOFF, assert_within_bound, gamma
-from gpunet.program.cuda_source import SUM_THREADS
-from gpunet.program.launch import MOST_BLOCKS, MOST_CHUNKS, ROWS_SUMMED, THREADS, WARP, chunks_of
 
 MAIN = (11_272, 196)  # the examples of mnist58, and the hidden layer
 PARAMETERS = 784 * 196 + 196 + 196 + 1

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, as_host, refuse_tf32
 from gpunet.errors import DeviceError
-from gpunet.program.expression import Formula
+from gpunet.kernels.expression import Formula
 
 
 class ArrayApiBackend(Backend):

@@ -17,8 +17,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Backend, Kernel, Work, as_host
 from gpunet.backends.devices.cupy_products import Products
-from gpunet.program.call import Call, strides
-from gpunet.program.cuda_source import (
+from gpunet.kernels.call import Call, strides
+from gpunet.kernels.cuda_source import (
     OPTIONS,
     SUM_THREADS,
     cuda_source,
@@ -26,8 +26,8 @@ from gpunet.program.cuda_source import (
     needs_row_warps,
     sums_source,
 )
-from gpunet.program.expression import Formula, trace
-from gpunet.program.launch import THREADS, WARP, blocks_for, chunks_of
+from gpunet.kernels.expression import Formula, trace
+from gpunet.kernels.launch import THREADS, WARP, blocks_for, chunks_of
 
 
 class CupyBackend(Backend):

@@ -19,8 +19,8 @@ from numpy.typing import DTypeLike, NDArray
 from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
 from gpunet.backends.devices.blas_threads import LARGE_WORK, SMALL_PRODUCT, one_thread
 from gpunet.backends.devices.team import Team
-from gpunet.program.expression import Formula
-from gpunet.program.ufunc_program import Programs, Scratch
+from gpunet.kernels.expression import Formula
+from gpunet.kernels.ufunc_program import Programs, Scratch
 
 NumpyCall = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 # Multiplications in one piece of work that is shared out: some milliseconds.

@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Backend, Kernel, Work, as_host
 from gpunet.backends.devices.numpy_backend import NumpyBackend
-from gpunet.program.expression import Formula
+from gpunet.kernels.expression import Formula
 
 
 class StrictDeviceError(TypeError):

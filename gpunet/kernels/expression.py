@@ -107,7 +107,7 @@ class Namespace:
         if op in {"maximum", "minimum", "equal"}:
             return lambda x, y: _apply(op, x, y)
         raise AttributeError(
-            f"formulas cannot use xp.{op}: add it to gpunet/program/expression.py and to each "
+            f"formulas cannot use xp.{op}: add it to gpunet/kernels/expression.py and to each "
             "backend first"
         )
 

@@ -1,1 +1,0 @@
-"""From a formula to what a device runs: tracing, NumPy calls, CUDA source."""
