@@ -74,6 +74,7 @@ LAYERS = [
     {"errors"},
     {"files", "ranges", "streams", "kernels"},
     {"random", "backends"},
+    {"program"},
     {"nn", "optim", "datasets"},
     {"training"},
     {"bench", "report", "interop", "parity", "examples"},

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
+from gpunet.backends.base import Array, Bound, Kernel, LaunchBackend, Work, as_host, refuse_tf32
 from gpunet.backends.devices.blas_threads import LARGE_WORK, SMALL_PRODUCT, one_thread
 from gpunet.backends.devices.team import Team
 from gpunet.kernels.expression import Formula
@@ -62,7 +62,7 @@ class Own(threading.local):
         self.tape: Tape | None = None
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(LaunchBackend):
     """Runs on the CPU. Several threads may use one object, each on arrays of its own."""
 
     xp: Any = np
