@@ -10,6 +10,7 @@ from gpunet import random
 from gpunet.kernels.expression import FLOAT, Node, in_order
 
 OPERATORS: dict[str, Callable[..., Any]] = {
+    "copy": lambda x: x,
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,

@@ -68,7 +68,8 @@ class Program:
             nodes = share_equal_nodes(rewritten(nodes, _lined(rule)))
         rest = iter(nodes[len(results) :])
         kept = {start: (next(rest), next(rest)) for start in kept}
-        results = dict(zip(results, nodes, strict=False))
+        results = _of_their_own(dict(zip(results, nodes, strict=False)), arguments)
+        nodes = (*results.values(), *nodes[len(recorded) :])
         state = [node for name, node in results.items() if name in arguments]
         parts = _parts(results.values())
         inner = [part for part, (whole, _) in parts.items() if whole in state]
@@ -88,6 +89,20 @@ def _lined(rule: Rule) -> Rule:
         return made
 
     return lined
+
+
+def _of_their_own(results: dict[str, Node], arguments: dict[str, Node]) -> dict[str, Node]:
+    """Return the results without state that does not change; a result has a node of its own."""
+    own: dict[str, Node] = {}
+    for name, node in results.items():
+        if node is arguments.get(name):
+            continue
+        stored = node
+        while stored.op in ("reshape", "transpose", "slice"):
+            (stored,) = stored.inputs
+        there = stored.op == "argument" or node in own.values()
+        own[name] = Node("copy", (node,), node.dtype, node.shape) if there else node
+    return own
 
 
 def record(text: Text, specs: Specs) -> tuple[dict[str, Node], dict[str, Node]]:

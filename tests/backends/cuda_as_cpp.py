@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from whole_runs import as_float32
 
-from gpunet.backends import Backend, Kernel
+from gpunet.backends import Backend, Kernel, LaunchBackend
 from gpunet.backends.devices.numpy_backend import NumpyBackend
 from gpunet.kernels.call import Call, strides
 from gpunet.kernels.cuda_source import cuda_source, gather_source, sums_source
@@ -136,7 +136,7 @@ class CudaAsCpp(NumpyBackend):
         self.library = ctypes.CDLL(str(library))
 
     # Its kernels are no calls of NumPy, so there is nothing to write on a tape.
-    pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
+    pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
 
     def kernel(self, formula: Formula) -> Kernel:
         """As CupyBackend.kernel, but for the launch."""

@@ -8,7 +8,7 @@ import pytest
 from pieces import kernel
 
 import gpunet
-from gpunet.backends import Backend, get_backend
+from gpunet.backends import Backend, LaunchBackend, get_backend
 from gpunet.datasets import Dataset
 from gpunet.errors import ArgumentError
 from gpunet.parity.bounds_backend import PRECISIONS
@@ -53,7 +53,7 @@ def test_operands_that_are_cut_off_are_within_the_bounds(train: Dataset, network
     class CutsOff(type(get_backend("cpu"))):
         """NumPy without a tape, on which only its own calls can be written."""
 
-        pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
+        pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
         tensor_cores = True
 
         def matmul(self, A: Any, B: Any, out: Any, add: bool = False, tf32: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpunet.backends import Backend, get_backend
+from gpunet.backends import Backend, LaunchBackend, get_backend
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.losses import LOSSES
 from gpunet.optim import SGD, Adam
@@ -118,7 +118,7 @@ class Careless(type(get_backend("cpu"))):
     """NumPy with one verb that is not what it should be."""
 
     # What it does to results is no call of NumPy, so nothing can be written on a tape.
-    pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
+    pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
 
     def __init__(self, wrong: str) -> None:
         super().__init__()
