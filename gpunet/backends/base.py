@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,16 @@ class LaunchBackend(Backend):
     """A backend that programs are compiled for: the verbs that their launches are made of.
 
     Any other one, which has ``xp`` only, is given the text itself.
+
+    Attributes:
+        narrow: For each precision, how many columns a table may have to be a kernel's work beside
+            a wider one, as are then the products that lead from one to the other.
+        sums_at_once: Whether ``column_sums`` of all tables that are there is faster than ``sum``
+            of each.
     """
+
+    narrow: Mapping[str, int] = MappingProxyType({})
+    sums_at_once: bool = False
 
     @abstractmethod
     def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
@@ -136,20 +146,23 @@ class LaunchBackend(Backend):
         """
 
     @abstractmethod
-    def kernel(self, formula: Formula) -> Kernel:
+    def kernel(self, formula: Formula, matrices: Collection[int] = ()) -> Kernel:
         """Return ``run(*arguments, out=...)`` which computes the formula into ``out``.
 
         Arguments are this backend's arrays, (n, m), (n, 1), (1, m), (m,) for a row, or all (n,);
         or Python numbers. ``out`` is an array, or a tuple of them if the formula returns several;
         each may be one of the arguments, but must not overlap them otherwise.
+
+        Where ``narrow`` says so, tables may also be (n, k), for a small k; and ``matrices`` are the
+        positions of arguments (m, k) or (k, m), which the formula multiplies with tables: x @ W.
         """
 
     @abstractmethod
     def column_sums(self, formula: Formula) -> Kernel:
         """Return ``run(*arguments, out=...)`` which sums the formula's results down their rows.
 
-        As ``kernel``, but each of ``out`` is a (1, m) array for a result (n, m). The order of the
-        additions is fixed.
+        As ``kernel``, but each of ``out`` is a (1, m) array for a result (n, m), where m may be
+        another one for each. The order of the additions is fixed.
         """
 
     def pieces(self, n: int, cost: int, few: bool = False) -> list[slice]:

@@ -1,13 +1,24 @@
-"""What a kernel call looks like to a compiler: types, and how each array varies."""
+"""What a kernel call looks like to a compiler: types, and each array's place in the table."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gpunet.kernels.expression import BOOL, FLOAT, UINT16, UINT32, UINT64, Argument
+from gpunet.kernels.expression import (
+    BOOL,
+    COLUMNS,
+    FLOAT,
+    ROWS,
+    UINT16,
+    UINT32,
+    UINT64,
+    Argument,
+    Shape,
+)
 
 
 @dataclass(frozen=True)
@@ -15,50 +26,63 @@ class Call:
     """A kernel call without the arrays' contents.
 
     Attributes:
-        arguments: Each argument's type, and whether it varies by row and by column.
-        outputs_vary: For each output, whether it varies (by row, by column).
+        arguments: Each argument's type and shape: (ROWS or 1, COLUMNS, 1 or another width). A
+            matrix, right operand of a product, is (COLUMNS, k) or (k, COLUMNS).
+        outputs: The shapes of the outputs.
         rows, columns: The table that the call runs over; a flat call has one column.
         flat: Whether every array is a vector.
         precision: "float32" or "float64".
         numbers: The positions of the arguments that are Python numbers.
+        matrices: The positions of those that are no tables.
     """
 
     arguments: tuple[Argument, ...]
-    outputs_vary: tuple[tuple[bool, bool], ...]
+    outputs: tuple[Shape, ...]
     rows: int
     columns: int
     flat: bool
     precision: str
     numbers: frozenset[int]
+    matrices: frozenset[int]
 
     @classmethod
-    def of(cls, arguments: tuple[Any, ...], outs: tuple[Any, ...]) -> Call:
+    def of(
+        cls, arguments: tuple[Any, ...], outs: tuple[Any, ...], matrices: Collection[int] = ()
+    ) -> Call:
         """Describe the call; raises TypeError for a mix of precisions or a foreign type."""
         arrays = [a for a in (*arguments, *outs) if hasattr(a, "shape")]
         flat = all(len(out.shape) == 1 for out in outs)
-        tables = [as_table(a.shape, flat) for a in arrays]
+        tables = [
+            as_table(a.shape, flat)
+            for i, a in enumerate((*arguments, *outs))
+            if hasattr(a, "shape") and i not in matrices
+        ]
         rows, columns = max(t[0] for t in tables), max(t[1] for t in tables)
         precisions = {str(a.dtype) for a in arrays if _kind(a) == FLOAT} or {"float32"}
         if len(precisions) > 1:
             raise TypeError(f"a kernel takes one precision, not {' and '.join(sorted(precisions))}")
 
-        def varies(a: Any) -> tuple[bool, bool]:
-            r, c = as_table(a.shape, flat)
-            return r == rows, c == columns > 1
+        def width(m: int) -> int | str:
+            return COLUMNS if m == columns > 1 else m
+
+        def table(a: Any) -> Shape:
+            r, m = as_table(a.shape, flat)
+            return ROWS if r == rows else 1, width(m)
+
+        def argument(i: int, a: Any) -> Argument:
+            if not hasattr(a, "shape"):
+                return Argument(FLOAT, (1, 1))
+            return Argument(_kind(a), tuple(map(width, a.shape)) if i in matrices else table(a))
 
         return cls(
-            tuple(
-                Argument(_kind(a), *varies(a))
-                if hasattr(a, "shape")
-                else Argument(FLOAT, by_row=False, by_column=False)
-                for a in arguments
-            ),
-            tuple(varies(out) for out in outs),
+            tuple(argument(i, a) for i, a in enumerate(arguments)),
+            tuple(map(table, outs)),
             rows,
             columns,
             flat,
             precisions.pop(),
             frozenset(i for i, a in enumerate(arguments) if not hasattr(a, "shape")),
+            frozenset(matrices),
         )
 
 
@@ -77,8 +101,25 @@ def as_table(shape: tuple[int, ...], flat: bool) -> tuple[int, int]:
     raise TypeError(f"kernels take arrays of at most two dimensions, not shape {shape}")
 
 
+def parameters(call: Call, values: tuple[Any, ...]) -> list[Any]:
+    """Return what a GPU's kernel takes: the table's size; each array with its strides, or number.
+
+    ``values`` are the call's arguments, then its outputs.
+    """
+    number = np.dtype(call.precision).type
+    found: list[Any] = [np.int64(call.rows), np.int64(call.columns)]
+    for i, a in enumerate(values):
+        if not hasattr(a, "shape"):
+            found.append(number(a))
+        elif i in call.matrices:
+            found += [a, *(np.int64(s // a.itemsize) for s in a.strides)]
+        else:
+            found += [a, *strides(a, call)]
+    return found
+
+
 def strides(array: Any, call: Call) -> tuple[np.int64, np.int64]:
-    """Return an array's (row, column) strides in elements, 0 along an axis it is broadcast on."""
+    """Return a table's (row, column) strides in elements, 0 along an axis it is broadcast on."""
     rows, columns = as_table(array.shape, call.flat)
     if array.ndim == 2:
         by_row, by_column = (s // array.itemsize for s in array.strides)
@@ -90,7 +131,7 @@ def strides(array: Any, call: Call) -> tuple[np.int64, np.int64]:
             )
     return (
         np.int64(by_row if rows == call.rows and rows > 1 else 0),
-        np.int64(by_column if columns == call.columns and columns > 1 else 0),
+        np.int64(by_column if columns > 1 else 0),
     )
 
 

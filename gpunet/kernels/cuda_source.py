@@ -1,12 +1,10 @@
-"""An expression graph as the source text of one CUDA kernel.
+"""An expression graph as the source text of one CUDA kernel; and the gather.
 
-The text uses nothing that a plain C++ compiler with a few lines of shim would not take, so the
-very kernels that run on a GPU also run, on a CPU, in the tests.
-
-Every array comes with two strides (in elements, 0 where it is broadcast). A formula without row
-reductions runs one thread per element. One with reductions runs one warp per row, whose threads
-walk the row side by side, once for each reduction and once for the outputs, and add up what they
-have in a fixed order, so that the same input gives the same bits.
+A formula without row reductions runs one thread per element. One with reductions, or with tables of
+several widths, runs one warp per row, whose threads walk the row side by side: once for all
+reductions that can be made of what is known, and so on, and once for the outputs. They add up what
+they have in a fixed order, so that the same input gives the same bits. What is not along the row,
+each of them has: numbers, and rows of narrow tables.
 """
 
 from __future__ import annotations
@@ -14,64 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gpunet.kernels.call import Call
-from gpunet.kernels.expression import BOOL, FLOAT, REDUCTIONS, UINT16, UINT32, UINT64, Graph, Node
-
-C_TYPES = {
-    "uint8": "unsigned char",
-    "float32": "float",
-    "float64": "double",
-    BOOL: "bool",
-    UINT16: "unsigned short",
-    UINT32: "unsigned int",
-    UINT64: "unsigned long long",
-}
-
-# Without fused multiply-adds the GPU rounds sums and products as NumPy does, and these kernels are
-# bound by memory, not by arithmetic. (CuPy adds -ftz=true to what it compiles: float32 numbers
-# below 1.2e-38 become 0.)
-OPTIONS = ("--std=c++17", "--fmad=false")
-
-SUM_THREADS = 256
-
-# fmax and fmin would swallow a NaN; NumPy's maximum and minimum pass it on, and so do these.
-PREAMBLE = """\
-#ifndef WARP
-#define WARP 32
-#endif
-typedef long long index;
-template <typename T> __device__ T maximum(T x, T y) { return (x != x || x > y) ? x : y; }
-template <typename T> __device__ T minimum(T x, T y) { return (x != x || x < y) ? x : y; }
-template <typename T> __device__ T sign(T x) { return x != x ? x : T((x > 0) - (x < 0)); }
-// The bits of a float that is a bfloat16 number.
-__device__ inline unsigned short bfloat16(float x) { return __float_as_uint(x) >> 16; }
-template <typename T> __device__ T warp_sum(T x)
-{
-    for (int other = WARP / 2; other > 0; other /= 2) x = x + __shfl_xor_sync(~0u, x, other);
-    return x;
-}
-template <typename T> __device__ T warp_max(T x)
-{
-    for (int other = WARP / 2; other > 0; other /= 2)
-        x = maximum(x, __shfl_xor_sync(~0u, x, other));
-    return x;
-}
-"""
-
-INFIX = {
-    "add": "+",
-    "subtract": "-",
-    "multiply": "*",
-    "divide": "/",
-    "greater": ">",
-    "greater_equal": ">=",
-    "less": "<",
-    "less_equal": "<=",
-    "equal": "==",
-    "bitwise_xor": "^",
-    "bitwise_and": "&",
-    "bitwise_right_shift": ">>",
-}
-
+from gpunet.kernels.cuda_text import C_TYPES, PREAMBLE, START, Writer
+from gpunet.kernels.expression import COLUMNS, REDUCTIONS, UINT16, Graph, Node
 
 # Rows of a table, scaled: those that `chosen` lists, or all from `start` on if it is null.
 GATHER = """\
@@ -103,221 +45,125 @@ def gather_source(source: str, target: str) -> str:
 def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:
     """Return the text of an ``extern "C"`` kernel that computes ``graph``.
 
-    Its parameters are ``rows, columns``, then for each argument a pointer and two strides (or a
-    number), then the same for each output.
+    Its parameters are those of ``Writer.parameters``.
     """
-    return _Writer(graph, call, name).source()
-
-
-def sums_source(graph: Graph, call: Call, name: str = "sums") -> str:
-    """Return the text of a kernel that adds ``graph``'s outputs up down the rows, (1, columns).
-
-    Beside the parameters of ``cuda_source`` it starts with ``chunks`` (pieces of the rows, each
-    added up by a block of its own), ``partial`` (room for outputs x chunks x columns sums) and
-    ``arrived`` (a zero for each group of WARP columns; zero again when the kernel ends).
-    """
-    return _Writer(graph, call, name).sums_source()
+    writer = _PerRow(graph, call) if needs_row_warps(graph) else _PerElement(graph, call)
+    return (
+        f"{PREAMBLE}\n"
+        f'extern "C" __global__ void {name}({", ".join(writer.parameters())})\n'
+        "{\n"
+        "    const index first = (index)blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    const index step = (index)gridDim.x * blockDim.x;\n"
+        f"{writer.body()}"
+        "}\n"
+    )
 
 
 def needs_row_warps(graph: Graph) -> bool:
     """Return whether the kernel wants one warp per row rather than one thread per element."""
-    return bool(graph.reductions)
+    return any(n.op in REDUCTIONS or n.width not in (1, COLUMNS) for n in graph.nodes)
 
 
-class _Writer:
-    def __init__(self, graph: Graph, call: Call, name: str) -> None:
-        self.graph, self.call, self.name = graph, call, name
-        self.names = {node: f"v{number}" for number, node in enumerate(graph.nodes)}
-
-    def source(self) -> str:
-        body = self._per_row() if needs_row_warps(self.graph) else self._per_element()
-        return (
-            f"{PREAMBLE}\n"
-            f'extern "C" __global__ void {self.name}({", ".join(self._parameters())})\n'
-            "{\n"
-            "    const index first = (index)blockIdx.x * blockDim.x + threadIdx.x;\n"
-            "    const index step = (index)gridDim.x * blockDim.x;\n"
-            f"{body}"
-            "}\n"
+class _PerElement(Writer):
+    def body(self) -> str:
+        stores = "".join(
+            f"        o{j}[r * o{j}_r + c * o{j}_c] = {self.operand(node, node)};\n"
+            for j, node in enumerate(self.graph.outputs)
         )
-
-    def sums_source(self) -> str:
-        """Each thread adds up every so many rows of its column, one warp beside the other.
-
-        The warps' sums are added in their order, then the chunks' in theirs, by whichever block
-        is the last to finish: no atomic addition of floats, so the same input gives the same bits.
-        """
-        outputs = list(enumerate(self.graph.outputs))
-        types = {j: self._c_type(node) for j, node in outputs}
-        number = types[0]
-        head = [f"index chunks, {number}* partial, unsigned int* arrived", *self._parameters()]
-        along = {j: self.call.outputs_vary[j][1] for j, _ in outputs}
-        add = "".join(
-            f"            s{j} = s{j} + {self._operand(node, node)};\n" for j, node in outputs
-        )
-        gather = "".join(
-            f"    shared[threadIdx.x] = s{j};\n"
-            "    __syncthreads();\n"
-            "    if (warp == 0 && c < columns) {\n"
-            f"        for (int w = 1; w < warps; ++w) s{j} = s{j} + shared[w * WARP + lane];\n"
-            f"        seen[({j} * chunks + chunk) * columns + c] = s{j};\n"
-            "    }\n"
-            "    __syncthreads();\n"
-            for j, _ in outputs
-        )
-        finish = "".join(
-            f"        {number} t{j} = 0;\n"
-            "        for (index k = 0; k < chunks; ++k)\n"
-            f"            t{j} = t{j} + seen[({j} * chunks + k) * columns + c];\n"
-            f"        {'' if along[j] else 'if (c == 0) '}o{j}[c * o{j}_c] = t{j};\n"
-            for j, _ in outputs
-        )
-        return (
-            f"{PREAMBLE}\n"
-            f'extern "C" __global__ void {self.name}({", ".join(head)})\n'
-            "{\n"
-            f"    __shared__ {number} shared[{SUM_THREADS}];\n"
-            "    __shared__ bool last;\n"
-            f"    volatile {number}* seen = partial;  // by other blocks, so by no cache\n"
-            "    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;\n"
-            "    const int warps = blockDim.x / WARP;\n"
-            "    const index groups = (columns + WARP - 1) / WARP;\n"
-            "    const index group = blockIdx.x % groups, chunk = blockIdx.x / groups;\n"
-            "    const index c = group * WARP + lane;\n"
-            "    const index start = rows * chunk / chunks, stop = rows * (chunk + 1) / chunks;\n"
-            f"    {number} {', '.join(f's{j} = 0' for j, _ in outputs)};\n"
-            "    if (c < columns)\n"
-            "        for (index r = start + warp; r < stop; r += warps) {\n"
-            f"{self._statements(self.graph.nodes, '            ')}"
-            f"{add}"
-            "        }\n"
-            f"{gather}"
-            "    __threadfence();\n"
-            "    if (threadIdx.x == 0) last = atomicAdd(&arrived[group], 1u) == chunks - 1;\n"
-            "    __syncthreads();\n"
-            "    __threadfence();\n"
-            "    if (last && warp == 0 && c < columns) {\n"
-            f"{finish}"
-            "        if (lane == 0) arrived[group] = 0;\n"
-            "    }\n"
-            "}\n"
-        )
-
-    def _parameters(self) -> list[str]:
-        parameters = ["index rows", "index columns"]
-        for i, node in enumerate(self.graph.arguments):
-            c_type = self._c_type(node)
-            if i in self.call.numbers:
-                parameters.append(f"{c_type} a{i}")
-            else:
-                parameters.append(f"const {c_type}* a{i}, index a{i}_r, index a{i}_c")
-        for j, node in enumerate(self.graph.outputs):
-            parameters.append(f"{self._c_type(node)}* o{j}, index o{j}_r, index o{j}_c")
-        return parameters
-
-    def _per_element(self) -> str:
         return (
             "    for (index i = first; i < rows * columns; i += step) {\n"
             "        const index r = i / columns, c = i % columns;\n"
-            f"{self._statements(self.graph.nodes, '        ')}"
-            f"{self._stores([True] * len(self.graph.outputs), '        ')}"
+            f"{self.statements(self.graph.nodes, '        ')}"
+            f"{stores}"
             "    }\n"
         )
 
-    def _per_row(self) -> str:
-        """Values that are the same along a row are computed once, between the loops over it."""
+
+class _PerRow(Writer):
+    def __init__(self, graph: Graph, call: Call) -> None:
+        super().__init__(graph, call)
+        self.done: set[Node] = set()
+        # How many loops over the row a value has to wait for.
+        self.waits: dict[Node, int] = {}
+        for node in graph.nodes:
+            children = (self.waits[x] + self._reduces_row(x) for x in node.inputs)
+            self.waits[node] = max(children, default=0)
+
+    def body(self) -> str:
+        """What is not along the row is computed once, between the loops over it."""
         text = (
             "    const int lane = threadIdx.x % WARP;\n"
             "    for (index r = first / WARP; r < rows; r += step / WARP) {\n"
         )
-        for node in self.graph.nodes:
-            if node.op in REDUCTIONS:
-                text += self._reduction(node)
-            elif not node.by_column:
-                text += self._statements([node], "        ")
-        along_row = [by_column for _, by_column in self.call.outputs_vary]
-        if any(along_row):
-            text += "        for (index c = lane; c < columns; c += WARP) {\n"
-            text += self._loop_body(
-                node for node, along in zip(self.graph.outputs, along_row, strict=True) if along
-            )
-            text += self._stores(along_row, "            ")
-            text += "        }\n"
-        if not all(along_row):
+        reductions = [node for node in self.graph.nodes if self._reduces_row(node)]
+        for loop in sorted({self.waits[node] for node in reductions}):
+            now = [node for node in reductions if self.waits[node] == loop]
+            text += self._once(x for node in now for x in node.inputs) + self._reductions(now)
+        text += self._once(self.graph.outputs)
+        outs = [(j, n, self.call.outputs[j][1]) for j, n in enumerate(self.graph.outputs)]
+        beside = [out for out in outs if out[2] != COLUMNS]
+        if beside:
             # Another thread of the warp may still have to read what is overwritten here.
-            text += "        __syncwarp();\n        if (lane == 0) {\n"
-            once = self._stores([not along for along in along_row], "            ")
-            text += once.replace(" + c * ", " + 0 * ") + "        }\n"
+            text += "        __syncwarp();\n"
+            text += "".join(self._store(*out) for out in beside)
+        along = [(j, node) for j, node, width in outs if width == COLUMNS]
+        if along:
+            text += self._loop(
+                [node for _, node in along],
+                [f"{self._place(j)} = {self.operand(node, node)};\n" for j, node in along],
+                any(n.op == "matmul" and self.is_along(n) for n in self.graph.nodes),
+            )
         return text + "    }\n"
 
-    def _reduction(self, node: Node) -> str:
-        name, x, c_type = self.names[node], node.inputs[0], self._c_type(node)
-        value = self._operand(x, node)
-        if node.op == "sum":
-            start, update = "0", f"{name}_lane + {value}"
-        else:
-            start, update = "-1.0 / 0.0", f"maximum({name}_lane, {value})"
-        return (
-            f"        {c_type} {name}_lane = {start};\n"
-            "        for (index c = lane; c < columns; c += WARP) {\n"
-            f"{self._loop_body([x])}"
-            f"            {name}_lane = {update};\n"
-            "        }\n"
-            f"        const {c_type} {name} = warp_{node.op}({name}_lane);\n"
-        )
-
-    def _loop_body(self, wanted: Iterable[Node]) -> str:
-        """Return the statements, inside a loop over c, that ``wanted`` needs."""
-        needed: set[Node] = set()
-        todo = [node for node in wanted if node.by_column]
+    def _once(self, wanted: Iterable[Node]) -> str:
+        """Return the statements outside of loops that ``wanted`` needs, and that are new."""
+        needed, todo = set(), [*wanted]
         while todo:
             node = todo.pop()
-            if node not in needed:
+            if node not in self.done and node not in needed and not self._reduces_row(node):
                 needed.add(node)
-                todo += [child for child in node.inputs if child.by_column]
-        return self._statements([n for n in self.graph.nodes if n in needed], "            ")
+                todo += node.inputs
+        self.done |= needed
+        new = [n for n in self.graph.nodes if n in needed and not self.is_along(n)]
+        return self.statements(new, " " * 8)
 
-    def _statements(self, nodes: list[Node], indent: str) -> str:
-        return "".join(
-            f"{indent}const {self._c_type(node)} {self.names[node]} = {self._expression(node)};\n"
-            for node in nodes
-            if node.op != "constant"
+    def _reductions(self, nodes: list[Node]) -> str:
+        """Return one loop for all of these, before and after which a lane's part has its name."""
+        start = totals = ""
+        terms = []
+        for node in nodes:
+            c_type, name, k = self.c_type(node), self.names[node], node.width
+            each, at = (f"EACH({k}) ", "[j]") if k != 1 else ("", "")
+            start += f"        {c_type} {name}{f'[{k}]' if at else ''};\n"
+            start += f"        {each}{name}{at} = {START.get(node.op, '0')};\n"
+            terms.append(each + self.term(node, name + at))
+            warp = f"warp_{'max' if node.op == 'max' else 'sum'}"
+            totals += f"        {each}{name}{at} = {warp}({name}{at});\n"
+        once = len(nodes) > 1 or nodes[0].width != 1
+        return start + self._loop([node.inputs[0] for node in nodes], terms, once) + totals
+
+    def _loop(self, wanted: list[Node], then: list[str], once: bool) -> str:
+        """Return a loop over c; with its body written ``once``, where that has enough to do."""
+        indent = " " * 12
+        return (
+            f"        {'NOT_UNROLLED ' if once else ''}"
+            "for (index c = lane; c < columns; c += WARP) {\n"
+            f"{self.inside_loop(wanted, indent)}"
+            f"{''.join(indent + line for line in then)}"
+            "        }\n"
         )
 
-    def _stores(self, wanted: list[bool], indent: str) -> str:
-        return "".join(
-            f"{indent}o{j}[r * o{j}_r + c * o{j}_c] = {self._operand(node, node)};\n"
-            for j, node in enumerate(self.graph.outputs)
-            if wanted[j]
+    def _store(self, j: int, node: Node, width: int) -> str:
+        if width == 1:
+            return f"        if (lane == 0) {self._place(j, '0')} = {self.operand(node, node)};\n"
+        value = f"pick({self.names[node]}, c)" if self.is_narrow(node) else self.operand(node, node)
+        return (
+            f"        for (int c = lane; c < {width}; c += WARP) {self._place(j)} = {value};\n"
         )
 
-    def _expression(self, node: Node) -> str:
-        if node.op == "argument":
-            i = node.value
-            if i in self.call.numbers:
-                return f"a{i}"
-            column = f" + c * a{i}_c" if node.by_column else ""
-            return f"a{i}[r * a{i}_r{column}]"
-        # A constant takes the type of what it meets, as Python numbers do in NumPy.
-        partner = next((n for n in reversed(node.inputs) if n.op != "constant"), node)
-        x = [self._operand(child, partner) for child in node.inputs]
-        if node.op in INFIX:
-            return f"{x[0]} {INFIX[node.op]} {x[1]}"
-        if node.op == "negative":
-            return f"-{x[0]}"
-        if node.op == "where":
-            result = [self._operand(child, node) for child in node.inputs[1:]]
-            return f"{x[0]} ? {result[0]} : {result[1]}"
-        if node.op == "astype" and node.dtype == UINT16:
-            return f"bfloat16({x[0]})"
-        if node.op == "astype":
-            return f"({self._c_type(node)}){x[0]}"
-        return f"{'fabs' if node.op == 'abs' else node.op}({', '.join(x)})"
+    def _place(self, j: int, column: str = "c") -> str:
+        return f"o{j}[r * o{j}_r + {column} * o{j}_c]"
 
-    def _operand(self, node: Node, partner: Node) -> str:
-        if node.op == "constant":
-            return f"({self._c_type(partner)})({node.value!r})"
-        return self.names[node]
-
-    def _c_type(self, node: Node) -> str:
-        return C_TYPES[self.call.precision if node.dtype == FLOAT else node.dtype]
+    def _reduces_row(self, node: Node) -> bool:
+        reduces = node.op in REDUCTIONS or node.op == "matmul"
+        return reduces and self.is_along(node.inputs[0])

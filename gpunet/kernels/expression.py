@@ -4,8 +4,9 @@ A formula or a whole text is a pure function ``f(xp, ...)`` written against the 
 it once with symbolic arguments (Nodes) and the namespace below records what it computes.
 
 A formula, which becomes one kernel, sees every argument as a (rows, columns) table, broadcast where
-it has one row or one column: how many there are does not matter. A text may use all that is here,
-and its shapes are numbers, but for the number of examples, which is BATCH.
+it has one row or one column: how many there are does not matter. Beside it there may be tables of
+other widths, which are numbers; products x @ W lead from one width to the other. A text may use all
+that is here, and its shapes are numbers, but for the number of examples, which is BATCH.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REDUCTIONS = ("max", "sum")
 ROWS, COLUMNS, BATCH = "rows", "columns", "n"
 # Other ways to see the same numbers; and what a kernel's formula cannot do.
 VIEWS = ("transpose", "reshape", "slice", "concat")
-TEXT_ONLY = (*VIEWS, "matmul", "sum_down", "take", "random_bits")
+TEXT_ONLY = (*VIEWS, "sum_down", "take", "random_bits")
 
 
 Line = tuple[str, int]  # a file and a number
@@ -91,13 +92,18 @@ class Node:
 
     @property
     def by_row(self) -> bool:
-        """Whether the value differs between the rows of a table."""
-        return len(self.shape) == 2 and self.shape[0] != 1
+        """Whether the value differs between the rows of a kernel's table."""
+        return self.shape[:1] == (ROWS,)
 
     @property
     def by_column(self) -> bool:
         """Whether the value differs between the columns of a table."""
-        return self.shape != () and self.shape[-1] != 1
+        return self.width != 1
+
+    @property
+    def width(self) -> int | str:
+        """The number of columns; 1 for a number."""
+        return self.shape[-1] if self.shape else 1
 
     @property
     def T(self) -> Node:
@@ -226,11 +232,10 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Argument:
-    """What a backend knows of an argument before running: its type and how it varies."""
+    """What a backend knows of an argument before running: its type and its place in the table."""
 
     dtype: str
-    by_row: bool = True
-    by_column: bool = True
+    shape: Shape = (ROWS, COLUMNS)
 
 
 @dataclass
@@ -253,12 +258,7 @@ class Graph:
 def trace(formula: Formula, arguments: Sequence[Argument]) -> Graph:
     """Record ``formula`` for arguments of the given types and shapes."""
     symbols = tuple(
-        Node(
-            *("argument", (), a.dtype),
-            (ROWS if a.by_row else 1, COLUMNS if a.by_column else 1),
-            position,
-        )
-        for position, a in enumerate(arguments)
+        Node("argument", (), a.dtype, a.shape, position) for position, a in enumerate(arguments)
     )
     result = formula(Namespace(), *symbols)
     outputs = result if isinstance(result, tuple) else (result,)

@@ -1,6 +1,9 @@
 """How many threads of a GPU run a kernel. Here, away from cupy, so that tests know it too."""
 
-THREADS, WARP = 256, 32
+THREADS, WARP, SUM_THREADS = 256, 32, 256
+# Beside a wider table, so many columns lie in the registers of each thread. More would leave some
+# kernel less than 80 registers for each, which is what three blocks of a multiprocessor have.
+NARROW = {"float32": 16, "float64": 8}
 # Enough blocks to fill any GPU; the kernels step through what is left.
 MOST_BLOCKS = 4096
 # A block that sums columns goes through at least as many rows, for which its warps take turns.

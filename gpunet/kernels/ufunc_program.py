@@ -7,7 +7,7 @@ in a few scratch blocks that all programs of a thread share.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -16,7 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.kernels.call import Call
-from gpunet.kernels.expression import REDUCTIONS, Formula, Graph, Node, trace
+from gpunet.kernels.expression import (
+    COLUMNS,
+    REDUCTIONS,
+    ROWS,
+    Formula,
+    Graph,
+    Node,
+    Shape,
+    trace,
+)
 
 # Elements of a scratch block: 256 kB of float32. Smaller ones would stay in a nearer cache, but
 # cost more calls, and between the calls threads wait for each other.
@@ -69,6 +78,7 @@ CALLS: dict[str, Callable[..., Any]] = UFUNCS | {
     "astype": _copy,
     "where": _where,
     "dot": _row_dot,
+    "matmul": np.matmul,
     "max": _row_max,
     "sum": _row_sum,
 }
@@ -179,7 +189,8 @@ class Program:
         return np.dtype(self._call.precision if node.dtype == "float" else node.dtype)
 
     def _block_shape(self, node: Node, rows: int) -> tuple[int, ...]:
-        shape = (rows if node.by_row else 1, self._call.columns if node.by_column else 1)
+        columns = self._call.columns if node.width == COLUMNS else int(node.width)
+        shape = (rows if node.by_row else 1, columns)
         return shape[:1] if self._call.flat else shape
 
     def _compile(self, graph: Graph) -> None:
@@ -200,10 +211,10 @@ class Program:
                 self._constants.append(node.value)
         last_use = {child: t for t, node in enumerate(steps) for child in node.inputs}
         last_use |= {node: len(steps) for node in graph.outputs}
-        free: dict[tuple[str, bool, bool], list[int]] = {}
+        free: dict[tuple[str, bool, int | str], list[int]] = {}
 
         def register_for(node: Node) -> int:
-            kind = (node.dtype, node.by_row, node.by_column)
+            kind = (node.dtype, node.by_row, node.width)
             if free.get(kind):
                 return free[kind].pop()
             same_type = sum(1 for other, _ in self._registers if other.dtype == node.dtype)
@@ -213,12 +224,12 @@ class Program:
         def release(node: Node, time: int) -> None:
             number = place.get(node, -1)
             if number >= first_register and last_use[node] == time:
-                free.setdefault((node.dtype, node.by_row, node.by_column), []).append(number)
+                free.setdefault((node.dtype, node.by_row, node.width), []).append(number)
 
         for time, node in enumerate(steps):
             inputs = tuple(place[child] for child in node.inputs)
-            # A ufunc may write over its own input; `where` and reductions may not.
-            reuses_input = node.op not in ("where", "dot", *REDUCTIONS)
+            # A ufunc may write over its own input; `where`, products and reductions may not.
+            reuses_input = node.op not in ("where", "dot", "matmul", *REDUCTIONS)
             if reuses_input:
                 for child in set(node.inputs):
                     release(child, time)
@@ -252,9 +263,9 @@ class Program:
             for child in node.inputs
             if child.op == "argument"
         }
-        vary = self._call.outputs_vary
+        shapes: tuple[Shape, ...] = self._call.outputs
         if self._summed:
-            vary = tuple(v for v, s in zip(vary, self._sources, strict=True) if s is None)
+            shapes = tuple(o for o, s in zip(shapes, self._sources, strict=True) if s is None)
         direct: dict[Node, int] = {}
         for j, node in enumerate(graph.outputs):
             read = max((last_read.get(i, -1) for i in self._aliases[j]), default=-1)
@@ -263,8 +274,8 @@ class Program:
             unsafe = node.op == "where" and any(
                 c.op == "argument" for c in (node.inputs[0], node.inputs[1])
             )
-            by_row, by_column = vary[j]
-            fits = node.by_column == by_column and (self._summed or node.by_row == by_row)
+            rows, columns = shapes[j]
+            fits = node.width == columns and (self._summed or node.by_row == (rows == ROWS))
             if late and not unsafe and fits and node not in direct:
                 direct[node] = self._arguments + j
         return direct
@@ -273,8 +284,10 @@ class Program:
 class Programs:
     """A formula's programs, compiled at first sight of new shapes."""
 
-    def __init__(self, formula: Formula, summed: bool = False) -> None:
-        self._formula, self._summed = formula, summed
+    def __init__(
+        self, formula: Formula, matrices: Collection[int] = (), summed: bool = False
+    ) -> None:
+        self._formula, self._matrices, self._summed = formula, matrices, summed
         self._programs: dict[Any, Program] = {}
 
     def of(self, arguments: tuple[Any, ...], outs: tuple[NDArray, ...]) -> Program:
@@ -292,7 +305,7 @@ class Programs:
         )
         program = self._programs.get(key)
         if program is None:
-            call = Call.of(arguments, outs)
+            call = Call.of(arguments, outs, self._matrices)
             graph = trace(self._formula, call.arguments)
             program = self._programs[key] = Program(graph, call, aliases, self._summed)
         return program

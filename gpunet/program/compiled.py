@@ -35,5 +35,7 @@ def compiled(
     ``values`` has an array for every argument and every result by name, or a number.
     """
     if isinstance(backend, LaunchBackend):
-        return Run(backend, Program.of(text, specs, rules, keep), capacity, dtype)
+        narrow = backend.narrow.get(dtype, 1)
+        program = Program.of(text, specs, rules, keep, narrow, backend.sums_at_once)
+        return Run(backend, program, capacity, dtype)
     return Eager(backend, text, specs, dtype, rules, keep)

@@ -68,7 +68,7 @@ def _value(xp: Any, node: Node, x: list[Any], dtype: Any) -> Any:
             return getattr(xp, node.op)(x[0], axis=-1, keepdims=True)
         case "sum_down":
             return xp.sum(x[0], axis=0, keepdims=len(node.shape) == 2)
-        case "matmul":
+        case "matmul" | "narrow":
             return x[0] @ x[1] if len(x) == 2 else x[2] + x[0] @ x[1]
         case "transpose":
             return x[0].T

@@ -6,7 +6,8 @@ row comes before the first. Its *level* counts the products before it in its sta
 nodes of one stage, level and number of rows are one kernel; it writes only what others read. What
 an earlier kernel has not written is computed again, if it can be from what is in memory.
 
-Column sums of one stage are one launch, with the elementwise nodes that only they read inside.
+Column sums of one stage are one launch, with the elementwise nodes that only they read inside;
+perhaps those of one width only.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from gpunet.program.evaluate import evaluate
 # What is a launch of its own; its result lies in memory.
 SINGLE = ("matmul", "gather", "random_bits")
 LEAVES = ("argument", "constant")
+# What a kernel does once for each row, and no other kernel again.
+ROW_SUMS = (*REDUCTIONS, "narrow")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +61,26 @@ class Launch:
         return evaluate(xp, self.computed, known, self.inside)
 
     @property
+    def matrices(self) -> tuple[int, ...]:
+        """Which of what a kernel reads are right operands of products."""
+        right = {node.inputs[1] for node in self.inside if node.op == "narrow"}
+        return tuple(i for i, x in enumerate(self.reads) if x in right)
+
+    @property
     def plain(self) -> bool:
         """Whether column sums are of what lies in memory as it is."""
         return not self.inside
 
 
-def launches(results: Iterable[Node], state: Iterable[Node]) -> list[Launch]:
+def launches(
+    results: Iterable[Node], state: Iterable[Node], narrow: int = 1, sums_at_once: bool = False
+) -> list[Launch]:
     """Return what computes the results, in a possible order.
 
-    ``state`` are those results that overwrite an argument: they come last.
+    ``state`` are those results that overwrite an argument: they come last. For ``narrow`` and
+    ``sums_at_once``, see ``Backend``.
     """
-    return _Schedule(list(results), set(state)).launches()
+    return _Schedule(list(results), set(state), narrow, sums_at_once).launches()
 
 
 def elementwise(node: Node) -> bool:
@@ -77,7 +89,10 @@ def elementwise(node: Node) -> bool:
 
 
 class _Schedule:
-    def __init__(self, results: list[Node], state: set[Node]) -> None:
+    def __init__(
+        self, results: list[Node], state: set[Node], narrow: int, sums_at_once: bool
+    ) -> None:
+        self.narrow, self.sums_at_once = narrow, sums_at_once
         self.nodes = in_order(results)
         self.state = state
         self.readers: dict[Node, list[Node]] = defaultdict(list)
@@ -92,7 +107,7 @@ class _Schedule:
             self.random[node] = self._random(node)
             self.place[node], self.width[node] = self._place(node)
             self.reduces[node] = elementwise(node) and (
-                node.op in REDUCTIONS or any(self.reduces[child] for child in node.inputs)
+                node.op in ROW_SUMS or any(self.reduces[child] for child in node.inputs)
             )
         # Elementwise nodes that nothing but column sums read, in the end.
         self.only_summed: dict[Node, bool] = {}
@@ -116,19 +131,24 @@ class _Schedule:
     def _place(self, node: Node) -> tuple[tuple[int, int], Any]:
         """Return the node's stage and level, and the width of its table.
 
-        A kernel goes through a table of one width: what needs another one has to wait.
+        A kernel goes through a table of one width: what needs another one has to wait. Narrow
+        tables have room beside it.
         """
         stage, level = place = max((self.place[child] for child in node.inputs), default=(0, 0))
-        own = node.shape[-1] if node.shape else 1
+        own = max(node.inputs[1].shape) if node.op == "narrow" else node.width
         if contracts(node):
             return (stage + 1, 0), own
         if not elementwise(node):
             return (stage, level + (node.op == "matmul")), own
         beside = [c for c in node.inputs if elementwise(c) and self.place[c] == place]
         widths = {own, *(self.width[child] for child in beside)} - {1}
+        widths = {m for m in widths if not self._is_narrow(m)} or widths
         if len(widths) > 1:
             return (stage, level + 1), own
         return place, max(widths, default=1, key=str)
+
+    def _is_narrow(self, width: Any) -> bool:
+        return isinstance(width, int) and 1 < width <= self.narrow
 
     def _is_written(self, node: Node, results: list[Node]) -> bool:
         """Return whether others than its own kernel want the node's value in memory."""
@@ -137,7 +157,7 @@ class _Schedule:
     def _wants(self, reader: Node, node: Node) -> bool:
         if reader.op == "sum_down":  # it has room inside, though not for sums along rows
             inside, _ = _expansion([node], lambda n: not self.only_summed[n])
-            return not inside or any(n.op in REDUCTIONS for n in inside)
+            return not inside or any(n.op in ROW_SUMS for n in inside)
         if not elementwise(reader):
             return True
         if self.only_summed[reader] and not self.only_summed[node]:
@@ -156,11 +176,12 @@ class _Schedule:
                 launch = Launch(node.op, node.inputs, (node,), stage)
                 found.append(((False, stage, batch, level, 0), launch))
             elif node.op == "sum_down":
-                sums[stage, node.inputs[0].shape[1:]].append(node)
+                sums[stage, () if self.sums_at_once else node.inputs[0].shape[1:]].append(node)
             elif node in self.written:
                 last = node in self.state
                 key = (last, stage, level, node.shape[:-1], self.random[node])
-                groups[*key, node.shape[-1:]].append(node)
+                beside = self._is_narrow(node.width)
+                groups[*key, (self.width[node],) if beside else node.shape[-1:]].append(node)
         self._join_columns(groups)
         for (last, stage, level, rows, bits, _), nodes in groups.items():
             order = -stage if last else stage

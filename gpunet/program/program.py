@@ -18,6 +18,7 @@ from gpunet.kernels.expression import (
 from gpunet.program.launches import Launch, launches
 from gpunet.program.memory import Buffer, Sums, plan
 from gpunet.program.rewrites.gathers import gathered
+from gpunet.program.rewrites.narrow import narrow_products
 from gpunet.program.rewrites.neutral import without_neutral
 from gpunet.program.rewrites.thin import thin_products
 
@@ -50,16 +51,23 @@ class Program:
 
     @classmethod
     def of(
-        cls, text: Text, specs: Specs, rules: Sequence[Rule] = (), keep: bool = False
+        cls,
+        text: Text,
+        specs: Specs,
+        rules: Sequence[Rule] = (),
+        keep: bool = False,
+        narrow: int = 1,
+        sums_at_once: bool = False,
     ) -> Program:
         """Record a text for arguments of these shapes and types, and compile it.
 
         ``rules`` are applied after those that every device has. With ``keep`` the factors of
-        products that make up a vector are kept in memory: see ``kept``.
+        products that make up a vector are kept in memory: see ``kept``. ``narrow`` and
+        ``sums_at_once`` are the device's: see ``Backend``.
         """
         arguments, results = record(text, specs)
         recorded = tuple(results.values())
-        first: tuple[Rule, ...] = (without_neutral, gathered, thin_products)
+        first: tuple[Rule, ...] = (without_neutral, gathered, thin_products, narrow_products(narrow))
         for rule in first:
             recorded = share_equal_nodes(rewritten(recorded, _lined(rule)))
         kept = factors(recorded) if keep else {}
@@ -73,7 +81,7 @@ class Program:
         state = [node for name, node in results.items() if name in arguments]
         parts = _parts(results.values())
         inner = [part for part, (whole, _) in parts.items() if whole in state]
-        found = tuple(launches(nodes, [*state, *inner]))
+        found = tuple(launches(nodes, [*state, *inner], narrow, sums_at_once))
         sums, placed = Sums(found), {*results.values(), *parts}
         buffers = plan(found, placed, sums, for_good=nodes)
         return cls(arguments, results, found, buffers, parts, sums, kept)

@@ -79,10 +79,11 @@ class Run:
 
     def _kernel(self, launch: Launch) -> Kernel:
         if launch.kind == "kernel":
-            return self.backend.kernel(launch.formula)
+            return self.backend.kernel(launch.formula, launch.matrices)
         if launch.kind == "random":
             return self.backend.kernel(_drawn(launch))
-        if launch.kind == "sums" and not launch.plain:
+        at_once = self.backend.sums_at_once and len(launch.writes) > 1
+        if launch.kind == "sums" and (at_once or not launch.plain):
             return self.backend.column_sums(launch.formula)
         return _no_kernel
 

@@ -17,10 +17,11 @@ from whole_runs import as_float32
 
 from gpunet.backends import Backend, Kernel, LaunchBackend
 from gpunet.backends.devices.numpy_backend import NumpyBackend
-from gpunet.kernels.call import Call, strides
-from gpunet.kernels.cuda_source import cuda_source, gather_source, sums_source
+from gpunet.kernels.call import Call, parameters
+from gpunet.kernels.cuda_source import cuda_source, gather_source
+from gpunet.kernels.cuda_sums import sum_groups, sums_source
 from gpunet.kernels.expression import Formula, Graph, trace
-from gpunet.kernels.launch import chunks_of
+from gpunet.kernels.launch import NARROW, chunks_of
 
 # What NVRTC provides of itself: the qualifiers, the indices, overloads of the mathematical
 # functions for float and double (math.h brings those of C++ into the global namespace), and what
@@ -112,6 +113,7 @@ class CudaAsCpp(NumpyBackend):
 
     name = "cuda-as-cpp"
     bfloat16 = "uint16"  # as on tensor cores
+    narrow, sums_at_once = NARROW, True  # and so are these
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,12 +140,12 @@ class CudaAsCpp(NumpyBackend):
     # Its kernels are no calls of NumPy, so there is nothing to write on a tape.
     pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
 
-    def kernel(self, formula: Formula) -> Kernel:
+    def kernel(self, formula: Formula, matrices: Any = ()) -> Kernel:
         """As CupyBackend.kernel, but for the launch."""
 
         def run(*arguments: Any, out: Any) -> None:
             outs = out if isinstance(out, tuple) else (out,)
-            call = Call.of(arguments, outs)
+            call = Call.of(arguments, outs, matrices)
             graph = trace(formula, call.arguments)
             name = function_name(cuda_source(graph, call))
             self.sources.setdefault(name, cuda_source(graph, call, name))
@@ -165,28 +167,23 @@ class CudaAsCpp(NumpyBackend):
             if self.collecting:
                 return
             self.graphs.append(graph)
-            groups, chunks = -(-call.columns // WARP), chunks_of(call.rows)
+            groups, chunks = sum_groups(call, WARP), chunks_of(call.rows)
             if chunks == 1:  # so few rows that a block does all; here they are cut, too
                 chunks = CHUNKS
-            partial = np.full((len(outs), chunks, call.columns), np.nan, call.precision)
+            partial = np.full((chunks, groups, WARP), np.nan, call.precision)
             arrived = np.zeros(groups, np.uint32)
             head = [ctypes.c_longlong(chunks), *map(_pointer, (partial, arrived))]
-            parameters = head + self._parameters(call, (*arguments, *outs))
-            self._launch(name, parameters, groups * chunks)
+            values = head + self._parameters(call, (*arguments, *outs))
+            self._launch(name, values, groups * chunks)
             assert not arrived.any()  # the next launch finds it as this one did
 
         return run
 
     def _parameters(self, call: Call, values: tuple[Any, ...]) -> list[Any]:
-        number = NUMBERS[call.precision]
-        parameters: list[Any] = [ctypes.c_longlong(call.rows), ctypes.c_longlong(call.columns)]
-        for a in values:
-            if isinstance(a, np.ndarray):
-                parameters.append(_pointer(a))
-                parameters += [ctypes.c_longlong(int(s)) for s in strides(a, call)]
-            else:
-                parameters.append(number(a))
-        return parameters
+        return [
+            _pointer(x) if isinstance(x, np.ndarray) else np.ctypeslib.as_ctypes_type(x.dtype)(x)
+            for x in parameters(call, values)
+        ]
 
     def take(self, X: Any, rows: Any, scale: float, out: Any) -> None:
         """As CupyBackend.take, but for the launch."""

@@ -196,7 +196,8 @@ def test_training_agrees(compiled: CudaAsCpp, dtype: str, kind: str, optimizer: 
     start = NETWORKS[kind](get_backend("cpu"), dtype).parameters
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=0, atol=TRAINING_UNITS * UNIT[dtype])
-        assert np.abs(value - start[name]).max() > 1e-3
+        # Ten times what may differ; in float64, ten million times.
+        assert np.abs(value - start[name]).max() > 1.5e-4
 
 
 def test_no_thread_writes_outside(compiled: CudaAsCpp, dtype: str) -> None:

@@ -16,9 +16,16 @@ from whole_runs import as_float32
 
 from gpunet import optim, random
 from gpunet.backends import Array, Backend
-from gpunet.kernels.cuda_source import SUM_THREADS
 from gpunet.kernels.expression import BATCH, FLOAT
-from gpunet.kernels.launch import MOST_BLOCKS, MOST_CHUNKS, ROWS_SUMMED, THREADS, WARP, chunks_of
+from gpunet.kernels.launch import (
+    MOST_BLOCKS,
+    MOST_CHUNKS,
+    ROWS_SUMMED,
+    SUM_THREADS,
+    THREADS,
+    WARP,
+    chunks_of,
+)
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.architecture import describe
 from gpunet.nn.backprop import Perceptron

@@ -9,6 +9,7 @@ from pieces import kernel
 import gpunet
 from gpunet.backends import Backend
 from gpunet.kernels.expression import FLOAT, UINT16
+from gpunet.kernels.launch import NARROW
 from gpunet.program.rewrites.precision import parts_of_8_bits
 
 NETWORKS: dict[str, Callable[[Backend, str], gpunet.Network]] = {
@@ -18,6 +19,21 @@ NETWORKS: dict[str, Callable[[Backend, str], gpunet.Network]] = {
         output="softmax",
         loss="categorical_crossentropy",
         dropout=0.4,
+        device=backend,
+        dtype=dtype,
+    ),
+    "narrow": lambda backend, dtype: gpunet.Network(
+        [5, 40, 20, 10],
+        output="softmax",
+        loss="categorical_crossentropy",
+        device=backend,
+        dtype=dtype,
+    ),
+    "narrow inside": lambda backend, dtype: gpunet.Network(
+        [5, 21, NARROW[dtype], 24, 2],
+        hidden=["tanh", "gelu", "sigmoid"],
+        output="sigmoid",
+        loss="squared_error",
         device=backend,
         dtype=dtype,
     ),
@@ -35,7 +51,8 @@ def train(
     network = NETWORKS[kind](backend, dtype)
     generator = np.random.default_rng(0)
     X = generator.integers(0, 4, (11, 5), np.uint8)
-    Y = generator.integers(0, network.architecture.sizes[-1] if "deep" in kind else 2, 11)
+    outputs, softmax = network.architecture.sizes[-1], network.architecture.output == "softmax"
+    Y = generator.integers(0, outputs, 11) if softmax else generator.integers(0, 2, (11, outputs))
     options = {"batch_size": 4, "optimizer": TRAINING[optimizer], "precision": precision}
     gpunet.fit(network, X, Y, epochs=1, **options)
     network.evaluate(X.astype(dtype) / 7, Y)

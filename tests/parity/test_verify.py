@@ -142,8 +142,8 @@ class Careless(type(get_backend("cpu"))):
         if self.wrong == "take":
             out += 2.0**-20
 
-    def kernel(self, formula: Any) -> Any:
-        run = super().kernel(formula)
+    def kernel(self, formula: Any, matrices: Any = ()) -> Any:
+        run = super().kernel(formula, matrices)
 
         def coarse(*arguments: Any, out: Any) -> None:
             run(*arguments, out=out)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -17,17 +17,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from gpunet.backends.base import Array, Kernel, LaunchBackend, Work, as_host
 from gpunet.backends.devices.cupy_products import Products
-from gpunet.kernels.call import Call, strides
-from gpunet.kernels.cuda_source import (
-    OPTIONS,
-    SUM_THREADS,
-    cuda_source,
-    gather_source,
-    needs_row_warps,
-    sums_source,
-)
+from gpunet.kernels.call import Call, parameters
+from gpunet.kernels.cuda_source import cuda_source, gather_source, needs_row_warps
+from gpunet.kernels.cuda_sums import sum_groups, sums_source
+from gpunet.kernels.cuda_text import OPTIONS
 from gpunet.kernels.expression import Formula, trace
-from gpunet.kernels.launch import THREADS, WARP, blocks_for, chunks_of
+from gpunet.kernels.launch import NARROW, SUM_THREADS, THREADS, WARP, blocks_for, chunks_of
 
 
 class CupyBackend(LaunchBackend):
@@ -40,6 +35,8 @@ class CupyBackend(LaunchBackend):
     name = "cupy"
     bfloat16 = "uint16"
     captures = True
+    narrow = NARROW
+    sums_at_once = True
 
     def __init__(self, number: int = 0, reason: str = "") -> None:
         self.device = f"cuda:{number}"
@@ -135,21 +132,21 @@ class CupyBackend(LaunchBackend):
             # As 1-row tables: one gemm, and `out` is written in place.
             self._products(ones, x, out[None, :], add=False, tf32=False)
 
-    def kernel(self, formula: Formula) -> Kernel:
+    def kernel(self, formula: Formula, matrices: Collection[int] = ()) -> Kernel:
         """Return the formula as one CUDA kernel, compiled at first sight of new types."""
         calls: dict[Any, tuple[Any, bool]] = {}
 
         def run(*arguments: Any, out: Array | tuple[Array, ...]) -> None:
             outs = out if isinstance(out, tuple) else (out,)
-            call = Call.of(arguments, outs)
-            key = (call.arguments, call.outputs_vary, call.precision, call.numbers)
+            call = Call.of(arguments, outs, matrices)
+            key = (call.arguments, call.outputs, call.precision, call.numbers)
             if key not in calls:
                 graph = trace(formula, call.arguments)
                 kernel = cupy.RawKernel(cuda_source(graph, call), "formula", OPTIONS)
                 calls[key] = kernel, needs_row_warps(graph)
             kernel, by_row = calls[key]
             work = call.rows * (WARP if by_row else call.columns)
-            self._launch(kernel, blocks_for(work), _parameters(call, (*arguments, *outs)))
+            self._launch(kernel, blocks_for(work), parameters(call, (*arguments, *outs)))
 
         return run
 
@@ -160,28 +157,27 @@ class CupyBackend(LaunchBackend):
         def run(*arguments: Any, out: Array | tuple[Array, ...]) -> None:
             outs = out if isinstance(out, tuple) else (out,)
             call = Call.of(arguments, outs)
-            key = (call.arguments, call.outputs_vary, call.precision, call.rows, call.columns)
-            groups = -(-call.columns // WARP)
-            chunks = chunks_of(call.rows)
+            key = (call.arguments, call.outputs, call.precision, call.rows, call.columns)
+            groups, chunks = sum_groups(call), chunks_of(call.rows)
             if key not in calls:
                 text = sums_source(trace(formula, call.arguments), call)
                 calls[key] = (
                     cupy.RawKernel(text, "sums", OPTIONS),
-                    self.zeros((len(outs), chunks, call.columns), call.precision),
+                    self.zeros((chunks, groups, WARP), call.precision),
                     self.zeros((groups,), "uint32"),
                 )
             kernel, partial, arrived = calls[key]
-            head = (np.int64(chunks), partial, arrived)
-            parameters = head + _parameters(call, (*arguments, *outs))
-            self._launch(kernel, groups * chunks, parameters, SUM_THREADS)
+            head = [np.int64(chunks), partial, arrived]
+            values = (*head, *parameters(call, (*arguments, *outs)))
+            self._launch(kernel, groups * chunks, values, SUM_THREADS)
 
         return run
 
     def _launch(
-        self, kernel: Any, blocks: int, arguments: tuple[Any, ...], threads: int = THREADS
+        self, kernel: Any, blocks: int, arguments: Sequence[Any], threads: int = THREADS
     ) -> None:
         with self._here():
-            kernel((blocks,), (threads,), arguments)
+            kernel((blocks,), (threads,), tuple(arguments))
 
     def capture(self, work: Work) -> Work:
         """Run ``work`` as it stands at first, which compiles and plans all; then as a graph."""
@@ -239,15 +235,3 @@ class CupyBackend(LaunchBackend):
         """Return "cuda:N (the GPU's name, CuPy X.Y)"."""
         properties = cupy.cuda.runtime.getDeviceProperties(self._device.id)
         return f"{self.device} ({properties['name'].decode()}, CuPy {cupy.__version__})"
-
-
-def _parameters(call: Call, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the table's size, then each array with its strides, or each number."""
-    number = np.dtype(call.precision).type
-    parameters: list[Any] = [np.int64(call.rows), np.int64(call.columns)]
-    for a in values:
-        if hasattr(a, "shape"):
-            parameters += [a, *strides(a, call)]
-        else:
-            parameters.append(number(a))
-    return tuple(parameters)

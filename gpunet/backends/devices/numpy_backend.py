@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -137,9 +137,9 @@ class NumpyBackend(LaunchBackend):
             ones = self._ones[x.dtype] = np.ones(len(x), x.dtype)
         self.matmul(ones[: len(x)], x, out=out)
 
-    def kernel(self, formula: Formula) -> Kernel:
+    def kernel(self, formula: Formula, matrices: Collection[int] = ()) -> Kernel:
         """Return the formula as blocked ufunc calls, compiled at first sight of new shapes."""
-        programs = Programs(formula)
+        programs = Programs(formula, matrices)
 
         def run(*arguments: Any, out: NDArray | tuple[NDArray, ...]) -> None:
             outs = out if isinstance(out, tuple) else (out,)

@@ -14,6 +14,7 @@ through a temporary if ``out`` is not C-contiguous.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 from gpunet.backends.base import Kernel, LaunchBackend, Work, as_host
 from gpunet.backends.devices.numpy_backend import NumpyBackend
 from gpunet.kernels.expression import Formula
+from gpunet.kernels.launch import NARROW
 
 
 class StrictDeviceError(TypeError):
@@ -91,6 +93,8 @@ class StrictDeviceBackend(LaunchBackend):
     name = "strict-device"
     device = "cuda:strict"
     captures = True
+    narrow = NARROW
+    sums_at_once = True
 
     def __init__(self) -> None:
         self._host = NumpyBackend()
@@ -162,9 +166,9 @@ class StrictDeviceBackend(LaunchBackend):
         self.counts["launch"] += 1
         self._host.sum(_data(x), axis, _contiguous(out))
 
-    def kernel(self, formula: Formula) -> Kernel:
+    def kernel(self, formula: Formula, matrices: Collection[int] = ()) -> Kernel:
         """Return the formula as one kernel."""
-        return self._counted(self._host.kernel(formula))
+        return self._counted(self._host.kernel(formula, matrices))
 
     def column_sums(self, formula: Formula) -> Kernel:
         """Return the formula with its sums as one kernel."""
