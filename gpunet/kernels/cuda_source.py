@@ -47,7 +47,7 @@ def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:
 
     Its parameters are those of ``Writer.parameters``.
     """
-    writer = _PerRow(graph, call) if needs_row_warps(graph) else _PerElement(graph, call)
+    writer = _PerRow(graph, call) if needs_row_warps(graph, call) else _PerElement(graph, call)
     return (
         f"{PREAMBLE}\n"
         f'extern "C" __global__ void {name}({", ".join(writer.parameters())})\n'
@@ -59,9 +59,14 @@ def cuda_source(graph: Graph, call: Call, name: str = "formula") -> str:
     )
 
 
-def needs_row_warps(graph: Graph) -> bool:
-    """Return whether the kernel wants one warp per row rather than one thread per element."""
-    return any(n.op in REDUCTIONS or n.width not in (1, COLUMNS) for n in graph.nodes)
+def needs_row_warps(graph: Graph, call: Call) -> bool:
+    """Return whether the kernel wants one warp per row rather than one thread per element.
+
+    It does for sums along rows and for tables of several widths. If one that is written has a
+    single column, its place may be one that all of the row still have to read.
+    """
+    several = len({width for _, width in call.outputs}) > 1
+    return several or any(n.op in REDUCTIONS or n.width not in (1, COLUMNS) for n in graph.nodes)
 
 
 class _PerElement(Writer):

@@ -172,6 +172,15 @@ def test_in_place_with_a_row_reduction(backend: Backend, dtype: str) -> None:
     np.testing.assert_array_equal(backend.to_numpy(a), x - x.max(axis=1, keepdims=True))
 
 
+def test_in_place_of_a_column_beside_a_table(backend: Backend, dtype: str) -> None:
+    """All of a row read what one of them overwrites."""
+    x, y = table(dtype, 4, 200), table(dtype, 4, 1, seed=1)
+    a, b = backend.array(x, dtype), backend.array(y, dtype)
+    backend.kernel(lambda xp, x, y: (x * y, y + 1.0))(a, b, out=(a, b))
+    np.testing.assert_array_equal(backend.to_numpy(a), x * y)
+    np.testing.assert_array_equal(backend.to_numpy(b), y + 1)
+
+
 def test_nan_is_passed_on(backend: Backend, dtype: str) -> None:
     x = np.array([[np.nan, 1.0, -1.0]], dtype)
     a, out = backend.array(x, dtype), backend.zeros((1, 3), dtype)

@@ -143,7 +143,7 @@ class CupyBackend(LaunchBackend):
             if key not in calls:
                 graph = trace(formula, call.arguments)
                 kernel = cupy.RawKernel(cuda_source(graph, call), "formula", OPTIONS)
-                calls[key] = kernel, needs_row_warps(graph)
+                calls[key] = kernel, needs_row_warps(graph, call)
             kernel, by_row = calls[key]
             work = call.rows * (WARP if by_row else call.columns)
             self._launch(kernel, blocks_for(work), parameters(call, (*arguments, *outs)))
