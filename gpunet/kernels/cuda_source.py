@@ -158,13 +158,11 @@ class _PerRow(Writer):
             "        }\n"
         )
 
-    def _store(self, j: int, node: Node, width: int) -> str:
+    def _store(self, j: int, node: Node, width: int | str) -> str:
         if width == 1:
             return f"        if (lane == 0) {self._place(j, '0')} = {self.operand(node, node)};\n"
         value = f"pick({self.names[node]}, c)" if self.is_narrow(node) else self.operand(node, node)
-        return (
-            f"        for (int c = lane; c < {width}; c += WARP) {self._place(j)} = {value};\n"
-        )
+        return f"        for (int c = lane; c < {width}; c += WARP) {self._place(j)} = {value};\n"
 
     def _place(self, j: int, column: str = "c") -> str:
         return f"o{j}[r * o{j}_r + {column} * o{j}_c]"

@@ -176,28 +176,40 @@ class _Schedule:
                 launch = Launch(node.op, node.inputs, (node,), stage)
                 found.append(((False, stage, batch, level, 0), launch))
             elif node.op == "sum_down":
-                sums[stage, () if self.sums_at_once else node.inputs[0].shape[1:]].append(node)
+                width = None if self.sums_at_once else node.inputs[0].width
+                sums[stage, node.inputs[0].shape[:1], width].append(node)
             elif node in self.written:
                 last = node in self.state
-                key = (last, stage, level, node.shape[:-1], self.random[node])
-                beside = self._is_narrow(node.width)
-                groups[*key, (self.width[node],) if beside else node.shape[-1:]].append(node)
+                width = self.width[node] if self._is_narrow(node.width) else node.width
+                rows = node.shape[:-1] if node.shape else None
+                groups[last, stage, level, self.random[node], rows, width].append(node)
         self._join_columns(groups)
-        for (last, stage, level, rows, bits, _), nodes in groups.items():
+        for (last, stage, level, bits, rows, _), nodes in groups.items():
             order = -stage if last else stage
             launch = self._kernel((stage, level), nodes, bits)
             found.append(((last, order, rows == (BATCH,), level, int(bits is None)), launch))
         self._join_columns(sums)
-        for (stage, _), nodes in sums.items():
+        for (stage, *_), nodes in sums.items():
             found.append(((False, stage, False, 0, 0), self._sums(stage, nodes)))
         return [launch for _, launch in sorted(found, key=lambda item: item[0])]
 
     def _join_columns(self, groups: dict[tuple[Any, ...], list[Node]]) -> None:
-        """Let columns, (n, 1), be computed beside the wider table of their level."""
-        for key in [key for key in groups if key[-1] == (1,)]:
-            wide = [other for other in groups if other[:-1] == key[:-1] and other != key]
-            if len(wide) == 1:
-                groups[wide[0]] += groups.pop(key)
+        """Let narrow tables, then columns (n, 1), be computed beside the wider one of their level.
+
+        Parts of vectors are no columns: to the elements of another one each would be a number,
+        computed as often as there are of these, while it may be overwritten.
+        """
+        few = [key for key in groups if key[-1] == 1 or self._is_narrow(key[-1])]
+        for *place, rows, width in sorted(few, key=lambda key: key[-1], reverse=True):
+            wider = [
+                key
+                for key in groups
+                if key[:-1] == (*place, rows) == (*place, (BATCH,))
+                and key[-1] not in (1, width)
+                and not (width > 1 and self._is_narrow(key[-1]))
+            ]
+            if len(wider) == 1:
+                groups[wider[0]] += groups.pop((*place, rows, width))
 
     def _kernel(self, place: tuple[int, int], nodes: list[Node], bits: Node | None) -> Launch:
         def is_leaf(node: Node) -> bool:

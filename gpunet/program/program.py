@@ -67,7 +67,7 @@ class Program:
         """
         arguments, results = record(text, specs)
         recorded = tuple(results.values())
-        first: tuple[Rule, ...] = (without_neutral, gathered, thin_products, narrow_products(narrow))
+        first: list[Rule] = [without_neutral, gathered, thin_products, narrow_products(narrow)]
         for rule in first:
             recorded = share_equal_nodes(rewritten(recorded, _lined(rule)))
         kept = factors(recorded) if keep else {}
