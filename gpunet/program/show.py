@@ -70,10 +70,12 @@ class _Show:
         if launch.kind == "matmul":
             length = launch.reads[1].shape[0]
             return 2 * self.count(launch.node) * (self.n if length == BATCH else int(length))
+        products = [x for x in launch.inside if x.op == "narrow"]
         work = [x.inputs[0] if x.op in REDUCTIONS else x for x in launch.inside if x.inputs]
         if launch.kind == "sums":
             work += [node.inputs[0] for node in launch.writes]
-        return sum(map(self.count, work))
+        count = sum(self.count(x) for x in work if x not in products)
+        return count + sum(2 * self.count(x) * int(x.inputs[1].shape[0]) for x in products)
 
     def name(self, node: Node) -> str:
         shape = ", ".join(map(str, node.shape)) + ("," if len(node.shape) == 1 else "")

@@ -66,13 +66,14 @@ MANY_ROWS += [ROWS_SUMMED * MOST_CHUNKS + 1, 11_272]
 def column_sums(
     backend: Backend, dtype: str, rows: int
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Return the sums down the columns of a product, a table and a column; and their terms."""
+    """Return the sums down the columns of tables of four widths, and their terms."""
     generator = np.random.default_rng(rows)
     x, y = generator.integers(-99, 100, (rows, 5)), generator.integers(-1, 2, (rows, 1))
-    outs = tuple(np.full((1, m), np.nan, dtype) for m in (5, 5, 1))
-    kernel = backend.column_sums(lambda xp, x, y: (x * y, x, y))
-    kernel(x.astype(dtype), y.astype(dtype), out=outs)
-    return outs, (x * y, x, y)
+    z = generator.integers(-99, 100, (rows, 9))
+    outs = tuple(np.full((1, m), np.nan, dtype) for m in (5, 9, 5, 1))
+    kernel = backend.column_sums(lambda xp, x, y, z: (x * y, z * y, x, y))
+    kernel(*(a.astype(dtype) for a in (x, y, z)), out=outs)
+    return outs, (x * y, z * y, x, y)
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +197,7 @@ def test_training_agrees(compiled: CudaAsCpp, dtype: str, kind: str, optimizer: 
     start = NETWORKS[kind](get_backend("cpu"), dtype).parameters
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=0, atol=TRAINING_UNITS * UNIT[dtype])
-        # Ten times what may differ; in float64, ten million times.
-        assert np.abs(value - start[name]).max() > 1.5e-4
+        assert np.abs(value - start[name]).max() > 10 * TRAINING_UNITS * UNIT["float32"]
 
 
 def test_no_thread_writes_outside(compiled: CudaAsCpp, dtype: str) -> None:

@@ -21,6 +21,9 @@ from gpunet.training import loop
 # product dW1; all that is summed down the rows (dW2, db1, db2); update. A full batch gathers
 # nothing, but makes its logits into a loss at each step.
 MOST_LAUNCHES = 6
+# With 10 outputs dW2 is a product. With another hidden layer, so is dW3; and one product and one
+# kernel lead there, and back.
+MOST_OF_OTHERS = {(784, 196, 10): 7, (784, 300, 100, 10): 12}
 
 
 @pytest.fixture
@@ -148,6 +151,21 @@ def test_a_step_allocates_nothing_and_reads_nothing_back(
     # ever uploaded, and all losses are read at once.
     assert max(step["upload"] for step in watch.steps[1:]) <= 2
     assert sum(counts["read-back"] for counts in (*watch.steps[1:], *watch.epochs)) == 1
+
+
+@pytest.mark.parametrize("sizes", MOST_OF_OTHERS)
+def test_launches_of_a_step(device: StrictDeviceBackend, sizes: tuple[int, ...]) -> None:
+    settings = {"output": "softmax", "loss": "categorical_crossentropy"}
+    network = gpunet.Network(sizes, device=device, **settings)
+    X, Y = np.zeros((192, 784), np.uint8), np.arange(192) % 10
+    watch = Watch(device)
+    gpunet.fit(network, X, Y, batch_size=64, epochs=2, callbacks=[watch])
+    assert [step["launch"] for step in watch.steps[1:3]] == [MOST_OF_OTHERS[sizes]] * 2
+    network.predict(X)
+    device.counts.clear()
+    network.predict(X)
+    # To load X, then a product and a kernel for each layer but the last, which is in a kernel.
+    assert device.counts["launch"] == 1 + 2 * (len(sizes) - 2)
 
 
 def test_it_computes_what_the_cpu_computes(

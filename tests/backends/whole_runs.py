@@ -23,15 +23,15 @@ NETWORKS: dict[str, Callable[[Backend, str], gpunet.Network]] = {
         dtype=dtype,
     ),
     "narrow": lambda backend, dtype: gpunet.Network(
-        [5, 40, 20, 10],
+        [5, 19, 18, 8],
         output="softmax",
         loss="categorical_crossentropy",
         device=backend,
         dtype=dtype,
     ),
     "narrow inside": lambda backend, dtype: gpunet.Network(
-        [5, 21, NARROW[dtype], 24, 2],
-        hidden=["tanh", "gelu", "sigmoid"],
+        [5, 18, NARROW[dtype], 17, 2],
+        hidden=["gelu", "tanh", "leaky_relu"],
         output="sigmoid",
         loss="squared_error",
         device=backend,

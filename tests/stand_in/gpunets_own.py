@@ -9,8 +9,8 @@ import pytest
 
 import gpunet
 from gpunet.backends import Backend, get_backend
-from gpunet.backends.devices import cupy_backend
 from gpunet.backends.devices.cupy_backend import CupyBackend
+from gpunet.kernels import call
 from gpunet.parity import gamma
 
 ROWS, COLUMNS = 11_272, 196  # the main job's
@@ -93,7 +93,7 @@ def test_an_error_in_the_column_sums_of_many_rows(plant) -> None:
         # Sums of this chunk are stored by one warp, and the block is counted by one thread.
         "    }\n    __syncthreads();\n    __threadfence();\n",
         # What each warp has is put side by side before the first warp adds it up.
-        "    __syncthreads();\n    if (warp == 0 && c < columns) {\n        for (int w",
+        "    __syncthreads();\n    if (warp == 0) {\n        for (int w",
         # Whether this block is the last is known to one thread before it is to the others.
         "    __syncthreads();\n    __threadfence();\n    if (last",
     ],
@@ -208,7 +208,7 @@ def test_a_network_predicts_while_another_is_trained() -> None:
 
 
 def test_a_wrong_type_of_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cupy_backend, "strides", lambda array, call: (1, np.int64(1)))
+    monkeypatch.setattr(call, "strides", lambda array, call: (1, np.int64(1)))
     backend = CupyBackend()
     x = backend.zeros((3,), "float32")
     with pytest.raises(TypeError, match="kernel formula: argument 3, a0_r, is int64; got 1"):

@@ -26,7 +26,7 @@ def narrow_products(most: int) -> Callable[[Node], Node]:
         if node.op != "matmul" or node.value is not None:
             return node
         A, W = node.inputs
-        if A.shape[0] != BATCH or A.op in STORED or W.op not in VIEWS:
+        if A.shape[0] != BATCH or A.op in STORED or W.op not in ("argument", *VIEWS):
             return node
         few, many = sorted(map(int, W.shape))
         if 1 < few <= most < many and few * many <= MOST_WEIGHTS:
