@@ -220,6 +220,16 @@ def test_momentum_on_more_parameters_than_threads(backend: Backend, dtype: str) 
         check(backend, device, theta - grad * 5 // 8, size)
 
 
+def test_a_single_bias_beside_many_weights(backend: Backend, dtype: str) -> None:
+    """Weights decay, it does not; it is changed once, and not for each of them."""
+    theta, grad = 16 * integers(301), 16 * integers(301, seed=1)
+    device = backend.array(theta, dtype)
+    rule = optim.SGD(0.25, momentum=0.5, weight_decay=0.5)
+    Updates(rule, backend, device, backend.array(grad, dtype), 300).step(0.0)
+    decay = 0.5 * (np.arange(301) < 300)
+    check(backend, device, theta - 0.25 * (grad + decay * theta), "theta")
+
+
 RULES: dict[str, tuple[optim.Optimizer, Any]] = {
     "adamw": (
         optim.AdamW(0.01, weight_decay=0.125),

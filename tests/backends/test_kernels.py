@@ -157,6 +157,25 @@ def test_rows_reduce_to_one_column(backend: Backend, dtype: str, n: int, m: int)
     assert (error <= 4 * np.finfo(dtype).eps * np.abs(terms).sum(axis=1, keepdims=True)).all()
 
 
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (9, 5), (6, 70)])
+def test_reductions_side_by_side(backend: Backend, dtype: str, n: int, m: int) -> None:
+    """Some of which others wait for; of small integers, which are exact."""
+    random = np.random.default_rng(m)
+    x, y = random.integers(-9, 10, (n, m)).astype(dtype), random.integers(-9, 10, (n, 1))
+
+    def formula(xp, x, y):
+        largest = xp.max(x, axis=-1, keepdims=True)
+        total = xp.sum(x * y, axis=-1, keepdims=True)
+        return largest, total, xp.sum((x - largest) * total, axis=-1, keepdims=True), x + total
+
+    outs = tuple(backend.zeros((n, width), dtype) for width in (1, 1, 1, m))
+    backend.kernel(formula)(backend.array(x, dtype), backend.array(y, dtype), out=outs)
+    largest, total = x.max(axis=1, keepdims=True), (x * y).sum(axis=1, keepdims=True)
+    expected = largest, total, ((x - largest) * total).sum(axis=1, keepdims=True), x + total
+    for out, right in zip(outs, expected, strict=True):
+        np.testing.assert_array_equal(backend.to_numpy(out), right)
+
+
 def test_a_column_reduces_to_itself(backend: Backend, dtype: str) -> None:
     """Also beside an argument with more columns."""
     x, y, out = table(dtype, 4, 3), table(dtype, 4, 1, seed=1), backend.zeros((4, 3), dtype)
