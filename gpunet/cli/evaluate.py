@@ -20,6 +20,7 @@ from gpunet.cli.options import (
 )
 from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.cli.same_scale import told_scale
+from gpunet.cli.scores import spelled
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
 from gpunet.datasets.registry import names
@@ -52,6 +53,8 @@ from gpunet.nn.network import Network, load
 def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None:
     """Measure a saved network on a data set: loss, accuracy, and which classes it confuses.
 
+    Of a regression: the loss, R2, and the mean absolute and root mean square error.
+
     Of your own data the rows that training held out are tested, and those added behind them since;
     of any other change you are warned.
     """
@@ -73,14 +76,17 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     fraction = options["test_fraction"]
     as_trained = ["test_fraction", "seed"]
     if _is_text(name) == _is_text(source.get("dataset") or ""):
-        as_trained += ["label_column", "header"]
+        as_trained += ["label_column", "header", "drop"]
     for option in as_trained:
-        if options[option] is None:
+        if not options[option]:
             options[option] = source.get(option)
     options["seed"] = options["seed"] or 0
-    options["task"] = "classification"  # as in training, else there were no classes to compare
+    # As in training, else there were nothing to compare with.
+    options["task"] = "classification" if network.classifies else "regression"
     rows = recorded_rows(source)
-    train, test = load_data(name, options, quiet, rows)
+    if name in names() or Path(name).is_dir():
+        options["task"] = "auto"
+    train, test = load_data(name, options, quiet, rows, network.preparation)
     check_fraction(fraction, train, test, rows)
     data = test if part == "test" else train
     _check_classes(network, data)
@@ -89,30 +95,27 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         click.echo(f"warning: {compared.warning}", err=True)
     warnings = [compared.warning, told_scale(source, data, f"{data.name}, {part}")]
     scores = network.evaluate(data)
-    confusion = confusion_matrix(data.y, network.predict(data), len(data.classes))
+    result: dict[str, Any] = {
+        "model": model,
+        "dataset": data.name,
+        "part": part,
+        "examples": len(data),
+        "same_data": compared.same,
+        "new_rows": compared.new_rows,
+        "warning": "; ".join(filter(None, warnings)) or None,
+        **scores,
+    }
+    confusion = None
+    if data.classes:
+        confusion = confusion_matrix(data.y, network.predict_classes(data), len(data.classes))
+        result |= {"classes": list(data.classes), "confusion": confusion.tolist()}
     if options["as_json"]:
-        print_json(
-            {
-                "model": model,
-                "dataset": data.name,
-                "part": part,
-                "examples": len(data),
-                "same_data": compared.same,
-                "new_rows": compared.new_rows,
-                "warning": "; ".join(filter(None, warnings)) or None,
-                **scores,
-                "classes": list(data.classes),
-                "confusion": confusion.tolist(),
-                "device": backend.device,
-                "dtype": network.architecture.dtype,
-            }
-        )
+        about = {"device": backend.device, "dtype": network.architecture.dtype}
+        print_json(result | about)
         return
-    click.echo(
-        f"{data.name}, {part}: accuracy {scores['accuracy']:.2%}, loss {scores['loss']:.4f} "
-        f"({len(data):,} examples)"
-    )
-    show(confusion, data.classes)
+    click.echo(f"{data.name}, {part}: {spelled(scores)} ({len(data):,} examples)")
+    if confusion is not None:
+        show(confusion, data.classes)
 
 
 def _is_text(name: str) -> bool:
@@ -120,8 +123,11 @@ def _is_text(name: str) -> bool:
 
 
 def _check_classes(network: Network, data: Dataset) -> None:
-    if network.architecture.output not in ("sigmoid", "softmax"):
-        raise DataError("this model does not classify; evaluate it with gpunet.load in Python")
+    if not network.classifies and data.classes:
+        raise DataError(
+            f"this model predicts numbers, but {data.name} has classes; evaluate it on the kind of "
+            "data it was trained on"
+        )
     known = network.input_format.classes
     if known and known != data.classes:
         raise DataError(

@@ -134,7 +134,19 @@ def data_options(command: Command) -> Command:
             help="Share of your own data held out for the test, where it has no test part.  "
             "[default: 0.2]",
         ),
-        click.option("--label-column", help="Name or index of a table's label column."),
+        click.option(
+            "--drop",
+            multiple=True,
+            metavar="COLUMN",
+            help="Leave a column of a CSV file out, by name or index; may be given several times.",
+        ),
+        click.option(
+            "--target",
+            "--label-column",
+            "label_column",
+            metavar="COLUMN",
+            help="Name or index of a table's column of labels, or of the values of a regression.",
+        ),
         click.option(
             "--data-dir",
             type=Folder(),

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
+from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.frames import is_frame, stored_columns
+from gpunet.datasets.preparation import Preparation
 from gpunet.errors import (
     ArgumentError,
     BusyError,
@@ -29,6 +32,8 @@ from gpunet.nn.given_parameters import checked_parameters
 from gpunet.nn.initializers import INITIALIZERS
 from gpunet.nn.input_format import InputFormat
 from gpunet.nn.mlp import MLP
+from gpunet.nn.ranges_warning import warn_of_unprepared
+from gpunet.nn.regression_scores import regression_scores
 from gpunet.nn.workspace import Workspace
 from gpunet.ranges import whole
 
@@ -41,7 +46,8 @@ class Network:
 
     What predicts and evaluates takes plain arrays too: floats as they are, and integers as they
     were stored in the training data, so that bytes are scaled if the network has learnt from a
-    Dataset with a scale.
+    Dataset with a scale. A network that has learnt from a table takes DataFrames like it; a plain
+    array is never prepared (see ``prepare``).
 
     Args:
         sizes: Number of features, of neurons in each hidden layer, of outputs: [784, 196, 1].
@@ -118,20 +124,67 @@ class Network:
 
         self.mlp.turns.take(assign)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether the outputs stand for classes."""
+        return self.architecture.output in ("sigmoid", "softmax")
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """What a table goes through before it enters the network; None if it learnt from none."""
+        return self.input_format.preparation
+
+    def prepare(self, table: Any) -> NDArray:
+        """Return the features (n, features), float64, of a table like that of training.
+
+        Args:
+            table: A DataFrame, whose columns are found by name; or rows of numbers (n, columns) in
+                the order of training.
+
+        Raises:
+            DataError: The network has not learnt from a table, or columns are missing.
+        """
+        known = self.preparation
+        if known is None or not known.columns:
+            raise DataError(
+                "this network has learnt from plain arrays, so there is nothing to prepare; pass "
+                "it arrays such as it was trained on"
+            )
+        return known.features_of(*stored_columns(table, known.names))
+
     def check(
-        self, X: Any, Y: Any = None, need_targets: bool = True, scale: float = 1.0
+        self,
+        X: Any,
+        Y: Any = None,
+        need_targets: bool = True,
+        known: InputFormat | None = None,
     ) -> Examples:
         """Return the examples as checked host arrays; DataError says what does not fit.
 
-        ``scale`` is for integers in plain arrays; a Dataset has its own.
+        ``known`` is what the network has learnt from, or is about to.
         """
-        return check_examples(X, Y, self.architecture, self.backend, need_targets, scale)
+        known = self.input_format if known is None else known
+        preparation, plain = known.preparation, not isinstance(X, Dataset)
+        framed = is_frame(X) and preparation is not None and bool(preparation.columns)
+        if isinstance(X, Dataset):
+            preparation = known.preparation_of(X)
+        elif framed and preparation is not None:
+            if Y is None and need_targets and preparation.target_name in X.columns:
+                Y = np.asarray(X[preparation.target_name])
+            X, plain = preparation.features_of(*stored_columns(X, preparation.names)), False
+        if Y is not None and self.classifies:
+            Y = known.numbered(Y, labels=framed)
+        examples = check_examples(
+            *(X, Y, self.architecture, self.backend, need_targets, known.scale, preparation)
+        )
+        if plain and preparation is not None:
+            warn_of_unprepared(examples.X, preparation)
+        return examples
 
     def _like_training_data(self, X: Any, Y: Any = None, need_targets: bool = True) -> Feed:
         if need_targets:
             self.input_format.refuse_other_numbers(X)
-        examples = self.check(X, Y, need_targets, self.input_format.scale)
-        return Feed(self.backend, examples)
+        return Feed(self.backend, self.check(X, Y, need_targets))
 
     def loss_and_gradients(self, X: Any, Y: Any = None) -> tuple[float, dict[str, NDArray]]:
         """Return the loss and its gradients {"W1": (features, neurons), ...}, without dropout.
@@ -152,8 +205,11 @@ class Network:
         return self.reduced(float(self.backend.to_numpy(totals)[0]), feed.n), gradients
 
     def predict_proba(self, X: Any) -> NDArray:
-        """Return the network's outputs, (n, outputs)."""
-        feed = self._like_training_data(X, need_targets=False)
+        """Return the network's outputs, (n, outputs); of a regression, as it learnt them."""
+        return self.outputs(self._like_training_data(X, need_targets=False))
+
+    def outputs(self, feed: Feed) -> NDArray:
+        """Return the outputs, (n, outputs), for examples that are on the device already."""
         outputs = self.backend.zeros((feed.n, self.architecture.sizes[-1]), self.architecture.dtype)
 
         def compute() -> None:
@@ -165,9 +221,16 @@ class Network:
         return self.backend.to_numpy(outputs)
 
     def predict(self, X: Any) -> NDArray:
-        """Return class numbers, int64: (n,), or (n, outputs) of 0 and 1 for several sigmoids.
+        """Return the class of each row, (n,); or (n, outputs) of 0 and 1 for several sigmoids.
 
-        Where the output is neither sigmoid nor softmax, return its values, (n, outputs).
+        It is the class's name, where the data that the network has learnt from had names; or the
+        label as a table had it (see ``InputFormat.labels``); else the class number, int64.
+
+        Where the output is neither sigmoid nor softmax, return its values, (n, outputs): those
+        that the regression learnt from, in their own unit.
+
+        Args:
+            X: A Dataset; a DataFrame, whose columns are found by name; or (n, features) numbers.
 
         Raises:
             DataError: X does not fit the network, or an output is NaN, which stands for no class.
@@ -181,7 +244,16 @@ class Network:
                 f"{self.architecture.dtype}, or the network's training has diverged; scale the "
                 "inputs, or train it anew"
             )
+        labels, preparation = self.input_format.labels, self.preparation
+        if labels is not None and classes is not A and classes.ndim == 1:
+            return labels[classes]
+        if classes is A and preparation is not None and preparation.target is not None:
+            return preparation.target.values(A)
         return classes
+
+    def predict_classes(self, X: Any) -> NDArray[np.int64]:
+        """Return class numbers, (n,) or (n, outputs), whether the classes have names or not."""
+        return self.decide(self.predict_proba(X))
 
     def decide(self, A: NDArray) -> NDArray:
         """Return the classes that outputs A (n, outputs) stand for; see ``predict``."""
@@ -193,8 +265,20 @@ class Network:
         return A
 
     def evaluate(self, X: Any, Y: Any = None) -> dict[str, float]:
-        """Return {"loss", "accuracy"}; only the loss where the outputs are not classes."""
-        return self.evaluate_feed(self._like_training_data(X, Y))
+        """Return {"loss", "accuracy"}, or of a regression {"loss", "r2", "mae", "rmse"}.
+
+        Where values are standardised to be learnt, the loss is that of the standardised ones; mae
+        and rmse are in the values' own unit.
+        """
+        self.input_format.refuse_other_numbers(X)
+        examples = self.check(X, Y)
+        feed = Feed(self.backend, examples)
+        scores = self.evaluate_feed(feed)
+        if not self.classifies:
+            target = self.preparation and self.preparation.target
+            scale = target.scale if target else 1.0
+            scores |= regression_scores(self.outputs(feed), np.asarray(examples.Y), scale)
+        return scores
 
     def evaluate_feed(self, feed: Feed) -> dict[str, float]:
         """Evaluate examples that are on the device already; one read-back in all."""
@@ -214,7 +298,7 @@ class Network:
     def scores(self, loss: float, correct: float, n: int) -> dict[str, float]:
         """Return {"loss", "accuracy"} from the sums over n examples."""
         scores = {"loss": self.reduced(float(loss), n)}
-        if self.architecture.output in ("sigmoid", "softmax"):
+        if self.classifies:
             scores["accuracy"] = float(correct) / n
         return scores
 

@@ -1,0 +1,42 @@
+"""What ``gpunet train`` chooses where nobody else has: by the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpunet.datasets import Dataset
+
+RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
+MOMENTUM = 0.9
+EPOCHS = 8
+# An epoch of a small table is a few updates; nothing is learnt from a few dozen.
+FEWEST_UPDATES = 1000
+
+
+def optimizer_for(training: Dataset, options: dict[str, Any]) -> str:
+    """Return the optimizer's name: Adam for a table, whose scales and values differ the more."""
+    if options["optimizer"] is not None:
+        return str(options["optimizer"])
+    for_sgd = options["momentum"] is not None or options["nesterov"]
+    return "adam" if training.preparation is not None and not for_sgd else "sgd"
+
+
+def epochs_for(examples: int, batch_size: int, options: dict[str, Any]) -> int:
+    """Return the number of epochs: 8, or as many more as make 1,000 updates."""
+    if options["epochs"] is not None:
+        return int(options["epochs"])
+    updates = -(-examples // batch_size)
+    return max(EPOCHS, -(-FEWEST_UPDATES // updates))
+
+
+def told_task(training: Dataset, target: str | None) -> str:
+    """Return the line that says what is learnt, and why."""
+    preparation = training.preparation
+    column = (preparation.target_name if preparation else "") or target
+    what = f"the column {column!r}" if column else "the labels"
+    if training.classes:
+        few = training.classes[:5]
+        names = ", ".join(few) + ", ..." * (len(training.classes) > len(few))
+        return f"task: classification - {what} holds {len(training.classes)} classes: {names}"
+    low, high = float(training.y.min()), float(training.y.max())
+    return f"task: regression - {what} holds numbers from {low:g} to {high:g}"
