@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gpunet.datasets.columns import label_position
 from gpunet.datasets.csv_columns import ColumnOfCells, is_missing
 from gpunet.datasets.parts import Part
-from gpunet.datasets.preparation import Column
+from gpunet.datasets.preparation import Column, Preparation
+from gpunet.datasets.ranges import warn_of_prepared
 from gpunet.datasets.words import DROP, categories
 from gpunet.errors import ArgumentError, DataError
 
@@ -63,11 +64,31 @@ def read_frame(
     )
 
 
+def prepared(table: Any, preparation: Preparation) -> NDArray:
+    """Return features, float64 (n, features), of a table like the one that was learnt from.
+
+    Args:
+        table: A DataFrame, whose columns are found by name; or (n, columns), in the order of
+            training: numbers as a Dataset stores them, or words among them.
+        preparation: What was learnt.
+
+    Raises:
+        DataError: Columns are missing, or hold other things than in training.
+    """
+    if not is_frame(table):
+        rows = np.asarray(table)
+        if rows.dtype.kind in "buif":
+            warn_of_prepared(rows, preparation)
+            return preparation.apply(rows)
+    X, columns = stored_columns(table, preparation.names)
+    return preparation.apply(preparation.stored(X, columns, "the table"))
+
+
 def stored_columns(table: Any, wanted: Sequence[str] = ()) -> tuple[NDArray, tuple[Column, ...]]:
     """Return a table's columns, X as ``Preparation.stored`` takes it; only the ``wanted``, if any.
 
     Args:
-        table: A DataFrame, or (n, columns) of numbers, or of numbers and text.
+        table: A DataFrame, or (n, columns) of numbers and text.
         wanted: Names.
 
     Raises DataError as ``read_frame``.

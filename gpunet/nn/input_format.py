@@ -88,7 +88,7 @@ class InputFormat:
                 "has learnt from; load it with preparation=net.preparation, which finds them by "
                 "name"
             )
-        return self.preparation if own is not None else None
+        return self.preparation
 
     def contradiction(self, architecture: Architecture) -> str:
         """Return what does not fit together in a network like this with such inputs, else ""."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gpunet import random
 from gpunet.backends import Array, Backend, get_backend
 from gpunet.datasets.dataset import Dataset
-from gpunet.datasets.frames import is_frame, stored_columns
+from gpunet.datasets.frames import is_frame, prepared
 from gpunet.datasets.preparation import Preparation
 from gpunet.errors import (
     ArgumentError,
@@ -25,14 +25,13 @@ from gpunet.errors import (
     look_up,
 )
 from gpunet.nn import model_file
-from gpunet.nn.architecture import describe
+from gpunet.nn.architecture import Architecture, describe
 from gpunet.nn.examples import Examples, check_examples
 from gpunet.nn.feed import Feed
 from gpunet.nn.given_parameters import checked_parameters
 from gpunet.nn.initializers import INITIALIZERS
 from gpunet.nn.input_format import InputFormat
 from gpunet.nn.mlp import MLP
-from gpunet.nn.ranges_warning import warn_of_unprepared
 from gpunet.nn.regression_scores import regression_scores
 from gpunet.nn.workspace import Workspace
 from gpunet.ranges import whole
@@ -46,8 +45,8 @@ class Network:
 
     What predicts and evaluates takes plain arrays too: floats as they are, and integers as they
     were stored in the training data, so that bytes are scaled if the network has learnt from a
-    Dataset with a scale. A network that has learnt from a table takes DataFrames like it; a plain
-    array is never prepared (see ``prepare``).
+    Dataset with a scale. Where it has learnt from a table, they are rows like those of the table,
+    which are prepared as those were: plain arrays in the order of its columns, DataFrames by name.
 
     Args:
         sizes: Number of features, of neurons in each hidden layer, of outputs: [784, 196, 1].
@@ -138,8 +137,8 @@ class Network:
         """Return the features (n, features), float64, of a table like that of training.
 
         Args:
-            table: A DataFrame, whose columns are found by name; or rows of numbers (n, columns) in
-                the order of training.
+            table: A DataFrame, whose columns are found by name; or rows (n, columns) as the
+                table's Dataset has them in X, or of numbers and words.
 
         Raises:
             DataError: The network has not learnt from a table, or columns are missing.
@@ -150,7 +149,7 @@ class Network:
                 "this network has learnt from plain arrays, so there is nothing to prepare; pass "
                 "it arrays such as it was trained on"
             )
-        return known.features_of(*stored_columns(table, known.names))
+        return prepared(table, known)
 
     def check(
         self,
@@ -158,28 +157,28 @@ class Network:
         Y: Any = None,
         need_targets: bool = True,
         known: InputFormat | None = None,
+        architecture: Architecture | None = None,
     ) -> Examples:
         """Return the examples as checked host arrays; DataError says what does not fit.
 
-        ``known`` is what the network has learnt from, or is about to.
+        ``known`` is what the network has learnt from, or is about to; ``architecture`` is its own,
+        or one of another precision.
         """
+        architecture = self.architecture if architecture is None else architecture
         known = self.input_format if known is None else known
-        preparation, plain = known.preparation, not isinstance(X, Dataset)
-        framed = is_frame(X) and preparation is not None and bool(preparation.columns)
+        preparation, framed = known.preparation, False
         if isinstance(X, Dataset):
             preparation = known.preparation_of(X)
-        elif framed and preparation is not None:
-            if Y is None and need_targets and preparation.target_name in X.columns:
+        elif preparation is not None and preparation.columns:
+            framed = is_frame(X)
+            if framed and Y is None and need_targets and preparation.target_name in X.columns:
                 Y = np.asarray(X[preparation.target_name])
-            X, plain = preparation.features_of(*stored_columns(X, preparation.names)), False
+            X = prepared(self.backend.to_numpy(X) if self.backend.owns(X) else X, preparation)
         if Y is not None and self.classifies:
             Y = known.numbered(Y, labels=framed)
-        examples = check_examples(
-            *(X, Y, self.architecture, self.backend, need_targets, known.scale, preparation)
+        return check_examples(
+            *(X, Y, architecture, self.backend, need_targets, known.scale, preparation)
         )
-        if plain and preparation is not None:
-            warn_of_unprepared(examples.X, preparation)
-        return examples
 
     def _like_training_data(self, X: Any, Y: Any = None, need_targets: bool = True) -> Feed:
         if need_targets:
@@ -275,8 +274,9 @@ class Network:
         feed = Feed(self.backend, examples)
         scores = self.evaluate_feed(feed)
         if not self.classifies:
-            target = self.preparation and self.preparation.target
-            scale = target.scale if target else 1.0
+            known = self.input_format
+            how = known.preparation_of(X) if isinstance(X, Dataset) else known.preparation
+            scale = how.target.scale if how and how.target else 1.0
             scores |= regression_scores(self.outputs(feed), np.asarray(examples.Y), scale)
         return scores
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from gpunet.datasets.dataset import Dataset
 from gpunet.datasets.frames import is_frame
+from gpunet.datasets.ranges import warn_of_ranges
 from gpunet.datasets.tables import frame_dataset
 from gpunet.errors import ArgumentError
 from gpunet.nn.examples import Examples
 from gpunet.nn.feed import Feed
 from gpunet.nn.input_format import InputFormat, format_of
 from gpunet.nn.network import Network
-from gpunet.nn.ranges_warning import warn_of_ranges
 from gpunet.ranges import whole
 from gpunet.training.callbacks import Callback, FunctionCallback
 

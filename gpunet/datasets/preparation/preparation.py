@@ -89,12 +89,6 @@ class Preparation:
         ]
         return np.column_stack(kept)
 
-    def features_of(
-        self, X: NDArray, columns: Sequence[Column], table: str = "the table"
-    ) -> NDArray:
-        """Return features, float64 (n, features), for rows of another table; see ``stored``."""
-        return self.apply(self.stored(X, columns, table))
-
     def same_columns(self, other: Preparation) -> bool:
         """Return whether the stored rows of both mean the same: numbers and codes alike."""
 

@@ -1,4 +1,4 @@
-"""Telling of features that a network cannot learn from as they are."""
+"""Telling of features on a scale that no network learns from, or not this one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpunet.datasets.preparation import Preparation
 from gpunet.errors import ScaleWarning
@@ -14,9 +15,9 @@ LOOKED_AT = 1024  # rows, spread evenly
 # One column's numbers are so many times another's, and are so large: a network then sees hardly
 # more than that column.
 FACTOR = 100
-# How much nearer columns are to the table's than to standardised ones, where they are taken for
-# columns of the table.
-NEARER = 10
+# Columns are taken for standardised ones where their medians are so many standard deviations away
+# from the table's means, and so many times nearer to 0.
+FAR, NEARER = 3, 10
 
 
 def warn_of_ranges(X: Any) -> None:
@@ -39,19 +40,18 @@ def warn_of_ranges(X: Any) -> None:
         )
 
 
-def warn_of_unprepared(X: Any, preparation: Preparation) -> None:
-    """Warn of a plain array X (n, features) that looks like a table not yet prepared."""
+def warn_of_prepared(X: NDArray, preparation: Preparation) -> None:
+    """Warn of rows X (n, columns) that look prepared already, where the table's are wanted."""
     numbers = [c for c in preparation.columns if c.categories is None]
-    if X.dtype.kind != "f" or len(numbers) < len(preparation.columns):
+    if X.ndim != 2 or X.shape[1] != len(numbers) or not len(X) or X.dtype.kind != "f":
         return
-    middle = np.median(_some(X), axis=0)
+    middle = np.nan_to_num(np.median(_some(X), axis=0))
     mean, scale = np.array([(c.mean, c.scale) for c in numbers]).T
     as_table, as_prepared = np.abs((middle - mean) / scale).mean(), np.abs(middle).mean()
-    if NEARER * as_table < as_prepared:
+    if as_table > FAR and as_table > NEARER * as_prepared:
         warnings.warn(
-            "these numbers look like the table that the network has learnt from, but a plain array "
-            "is taken for what is prepared already; pass net.prepare(X), or a DataFrame with the "
-            "columns' names",
+            "these rows look standardised, but the network standardises them itself; pass them as "
+            "they are in the table",
             ScaleWarning,
             stacklevel=2,
         )
