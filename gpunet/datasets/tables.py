@@ -10,12 +10,13 @@ from gpunet.datasets.dataset import Dataset
 from gpunet.datasets.frames import read_frame
 from gpunet.datasets.idx_folder import read_idx_folder
 from gpunet.datasets.numpy_files import read_npy, read_npz
+from gpunet.datasets.parquet import PARQUET_SUFFIXES, read_parquet
 from gpunet.datasets.parts import Part, build_datasets, whole_dataset
 from gpunet.datasets.preparation import Preparation
 from gpunet.errors import ArgumentError, did_you_mean
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
-SUFFIXES = (*CSV_SUFFIXES, ".npz", ".npy")
+SUFFIXES = (*CSV_SUFFIXES, ".npz", ".npy", *PARQUET_SUFFIXES)
 
 
 def load_frame(
@@ -60,7 +61,7 @@ def load_path(
     """Load a file or folder of the user's as (train, test).
 
     Args:
-        path: .csv/.tsv/.txt (see csv_file), .npz or .npy (see numpy_files), or a
+        path: .csv/.tsv/.txt (see csv_file), .parquet, .npz or .npy (see numpy_files), or a
             folder with the four IDX files of a data set like MNIST.
         label_column: The name or number of the label column of a table.
         test_fraction: The share of the rows held out where the data have no test
@@ -88,8 +89,9 @@ def load_path(
         )
     if header is not None and (path.is_dir() or suffix not in CSV_SUFFIXES):
         raise ArgumentError(f"header is for CSV files, and {path} is none; leave it out")
-    if drop and (path.is_dir() or suffix not in CSV_SUFFIXES):
-        raise ArgumentError(f"drop is for CSV files, and {path} is none; leave it out")
+    named = suffix in (*CSV_SUFFIXES, *PARQUET_SUFFIXES) and not path.is_dir()
+    if drop and not named:
+        raise ArgumentError(f"drop is for CSV and Parquet files, and {path} is none; leave it out")
     if task == "regression" and path.is_dir():
         raise ArgumentError(f"{path} holds IDX files, whose labels are classes; leave out the task")
     test: Part | None = None
@@ -100,6 +102,8 @@ def load_path(
         train, test = read_npz(path)
     elif suffix == ".npy":
         train = read_npy(path, label_column)
+    elif suffix in PARQUET_SUFFIXES:
+        train = read_frame(read_parquet(path), label_column, drop)
     elif suffix in CSV_SUFFIXES:
         train = read_csv(path, label_column, header, drop)
     else:

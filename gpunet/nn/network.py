@@ -225,8 +225,8 @@ class Network:
         It is the class's name, where the data that the network has learnt from had names; or the
         label as a table had it (see ``InputFormat.labels``); else the class number, int64.
 
-        Where the output is neither sigmoid nor softmax, return its values, (n, outputs): those
-        that the regression learnt from, in their own unit.
+        Where the output is neither sigmoid nor softmax, return its values, (n, outputs); those of a
+        column of a table, (n,), in their own unit.
 
         Args:
             X: A Dataset; a DataFrame, whose columns are found by name; or (n, features) numbers.
@@ -236,19 +236,36 @@ class Network:
         """
         A = self.predict_proba(X)
         classes = self.decide(A)
-        if classes is not A and np.isnan(A).any():
+        if classes is not A:
+            self._refuse_nan(A)
+        labels, preparation = self.input_format.labels, self.preparation
+        if labels is not None and classes is not A and classes.ndim == 1:
+            return labels[classes]
+        if classes is A and preparation is not None and preparation.target is not None:
+            return preparation.target.values(A[:, 0])
+        return classes
+
+    def probabilities(self, X: Any) -> NDArray:
+        """Return the probability of each class, (n, classes); also of two that share an output.
+
+        Raises:
+            DataError: As ``predict``; or the outputs are no probabilities of classes.
+        """
+        several = self.architecture.output == "sigmoid" and self.architecture.sizes[-1] > 1
+        if several or not self.classifies:
+            raise DataError("this network's outputs are no probabilities of classes")
+        A = self.predict_proba(X)
+        self._refuse_nan(A)
+        return np.hstack([1 - A, A]) if self.architecture.output == "sigmoid" else A
+
+    def _refuse_nan(self, A: NDArray) -> None:
+        if np.isnan(A).any():
             row = int(np.isnan(A).any(axis=1).argmax())
             raise DataError(
                 f"the outputs for row {row} are NaN: its inputs are too large for "
                 f"{self.architecture.dtype}, or the network's training has diverged; scale the "
                 "inputs, or train it anew"
             )
-        labels, preparation = self.input_format.labels, self.preparation
-        if labels is not None and classes is not A and classes.ndim == 1:
-            return labels[classes]
-        if classes is A and preparation is not None and preparation.target is not None:
-            return preparation.target.values(A)
-        return classes
 
     def predict_classes(self, X: Any) -> NDArray[np.int64]:
         """Return class numbers, (n,) or (n, outputs), whether the classes have names or not."""

@@ -12,11 +12,12 @@ def fit_columns(
     """Return the columns as ``rows`` of X (n, columns) show them, and X stored by them.
 
     Args:
-        X: Numbers, NaN where missing; for words, their places in a column's categories.
+        X: Numbers, NaN where missing; for words, their places in a column's categories. If it can
+            be written, it is what is returned.
         rows: The numbers of the training rows, from which alone is learnt.
         columns: With names and positions; with all words as their categories, where they are words.
     """
-    fitted, stored = [], np.array(X, np.float64)
+    fitted, stored = [], np.require(X, np.float64, "W")
     for i, column in enumerate(columns):
         if column.categories is None:
             mean, scale = mean_and_scale(stored[rows, i])
