@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpunet.cli.text import printable
 from gpunet.datasets import Dataset
 
 RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
@@ -33,10 +34,11 @@ def told_task(training: Dataset, target: str | None) -> str:
     """Return the line that says what is learnt, and why."""
     preparation = training.preparation
     column = (preparation.target_name if preparation else "") or target
-    what = f"the column {column!r}" if column else "the labels"
+    where = f"in the column {printable(repr(column))}" if column else "in the labels"
     if training.classes:
         few = training.classes[:5]
-        names = ", ".join(few) + ", ..." * (len(training.classes) > len(few))
-        return f"task: classification - {what} holds {len(training.classes)} classes: {names}"
+        names = printable(", ".join(few)) + ", ..." * (len(training.classes) > len(few))
+        return f"task: classification - {len(training.classes)} classes {where}: {names}"
     low, high = float(training.y.min()), float(training.y.max())
-    return f"task: regression - {what} holds numbers from {low:g} to {high:g}"
+    kind = "numbers with fractions" if (training.y % 1 != 0).any() else "numbers"
+    return f"task: regression - {kind} {where}, from {low:g} to {high:g}"

@@ -13,7 +13,7 @@ from gpunet.datasets.columns import is_number
 from gpunet.datasets.csv_columns import chunks, is_missing, numbers
 from gpunet.datasets.csv_file import csv_rows
 from gpunet.datasets.preparation import Column, Preparation
-from gpunet.datasets.words import not_a_number
+from gpunet.datasets.words import not_a_number, spelled
 from gpunet.errors import DataError
 
 
@@ -71,7 +71,9 @@ def _stored(
     if column.categories is not None:
         places = {word: float(i) for i, word in enumerate(column.categories)}
         absent = places.get("", np.nan)
-        return np.array([absent if is_missing(c) else places.get(c, np.nan) for c in cells])
+        return np.array(
+            [absent if is_missing(c) else places.get(spelled(c), np.nan) for c in cells]
+        )
     found = numbers(cells)
     values = np.array(found if found is not None else [np.inf])
     if np.isinf(values).any():

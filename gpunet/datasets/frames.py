@@ -163,11 +163,13 @@ def _arrow(table: Any) -> Any:
 
 def _numbers(values: NDArray, name: str) -> NDArray | None:
     """Return numbers, NaN where missing; None for words. Raises DataError for other things."""
-    if values.dtype.kind in "buif":
+    if values.dtype.kind == "b":
+        return None  # two categories, as in a CSV file
+    if values.dtype.kind in "uif":
         floats = values.astype(np.float64)
     elif values.dtype.kind in "USO" or values.dtype.kind == "T":
         objects = values.tolist()
-        if any(isinstance(v, str | bytes) for v in objects):
+        if any(isinstance(v, str | bytes | bool | np.bool_) for v in objects):
             return None
         try:
             floats = np.array([np.nan if _absent(v) else float(v) for v in objects])

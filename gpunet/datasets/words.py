@@ -10,7 +10,8 @@ from gpunet.datasets.columns import is_number
 from gpunet.datasets.csv_columns import is_missing
 from gpunet.errors import DataError
 
-# A column of which at least this share are numbers was meant to hold numbers.
+# A column of which at least this share are numbers was meant to hold numbers; but for a few codes,
+# such as 1, 2 and A, of which those that are words recur.
 MOSTLY_NUMBERS = 0.5
 # More words than these, that recur less than twice in the mean, are names of the rows.
 FEW_WORDS, ROWS_A_WORD = 20, 2
@@ -48,28 +49,40 @@ def categories(
     missing = np.array([is_missing(word) for word in words])
     number = np.array([is_number(word, finite=True) for word in words])
     present = counts[~missing].sum()
-    commas = np.array([_is_number_with_commas(word) for word in words])
-    if counts[number].sum() >= MOSTLY_NUMBERS * present or commas[~missing].all():
+    mostly_numbers = counts[number].sum() >= MOSTLY_NUMBERS * present
+    recur = counts[~(missing | number)].min(initial=ROWS_A_WORD) >= ROWS_A_WORD
+    if mostly_numbers and not (recur and len(words) <= FEW_WORDS):
         row = int((~(missing | number)[codes]).argmax())
         raise not_a_number(where(row), words[codes[row]], "" if row else first_row)
-    if all(_DATE.fullmatch(word) for word, gone in zip(words, missing, strict=True) if not gone):
+    kept = [word for word, gone in zip(words, missing, strict=True) if not gone]
+    if all(_DATE.fullmatch(word) for word in kept):
         raise DataError(
-            f"{where(int((~missing)[codes].argmax()))}: {words[int((~missing).argmax())]!r} looks "
+            f"{where(int((~missing)[codes].argmax()))}: {kept[0]!r} looks "
             "like a date or a time, which is neither a number nor a category; write numbers in its "
             "place (the year, the day of the week, days since a first day), or "
             + DROP.format(column=column)
         )
-    distinct = int((~missing).sum())
+    if all(_is_number_with_commas(word) for word in kept):
+        row = int((~missing)[codes].argmax())
+        raise not_a_number(where(row), words[codes[row]])
+    distinct = len(kept)
     if distinct > MOST_WORDS or (distinct > FEW_WORDS and present < ROWS_A_WORD * distinct):
         raise DataError(
             f"{where(0)}: the column holds {distinct:,} different words in {len(codes):,} rows, "
-            f"such as {words[int((~missing).argmax())]!r}; expected categories that recur. Names "
+            f"such as {kept[0]!r}; expected categories that recur. Names "
             "and free text say nothing to a network: " + DROP.format(column=column)
         )
-    place = np.full(len(words), np.nan)
-    place[~missing] = np.arange(distinct)
-    kept = tuple(word for word, gone in zip(words, missing, strict=True) if not gone)
-    return kept, place[codes]
+    place: dict[str, int] = {}
+    places = [
+        np.nan if gone else place.setdefault(spelled(word), len(place))
+        for word, gone in zip(words, missing, strict=True)
+    ]
+    return tuple(place), np.array(places, np.float64)[codes]
+
+
+def spelled(word: str) -> str:
+    """Return the word; but true and false as Python and pandas spell them."""
+    return {"true": "True", "false": "False"}.get(word.lower(), word)
 
 
 def not_a_number(place: str, cell: str, more: str = "") -> DataError:
