@@ -43,7 +43,9 @@ def warn_of_ranges(X: Any) -> None:
 def warn_of_prepared(X: NDArray, preparation: Preparation) -> None:
     """Warn of rows X (n, columns) that look prepared already, where the table's are wanted."""
     numbers = [c for c in preparation.columns if c.categories is None]
-    if X.ndim != 2 or X.shape[1] != len(numbers) or not len(X) or X.dtype.kind != "f":
+    if not X.size or X.dtype.kind != "f" or X.shape[1:] != (len(numbers),):
+        return
+    if len(numbers) < len(preparation.columns):
         return
     middle = np.nan_to_num(np.median(_some(X), axis=0))
     mean, scale = np.array([(c.mean, c.scale) for c in numbers]).T
