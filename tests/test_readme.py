@@ -30,6 +30,21 @@ def test_the_example_has_ten_lines_and_runs(
     assert (tmp_path / "model.safetensors").exists()
 
 
+def test_the_page_about_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pandas")
+    iris = pytest.importorskip("sklearn.datasets").load_iris(as_frame=True)
+    frame = iris.frame.assign(target=iris.target_names[iris.target])
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("iris.csv", index=False)
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tables.md").read_text(), re.S)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "tables.md", "exec"), {})  # noqa: S102 (our own text)
+    names, scores = printed.getvalue().splitlines()
+    assert f"# {names}" in example
+    assert float(scores.split()[0]) > 0.9
+
+
 def test_the_layer_is_shown_as_it_stands_in_the_source() -> None:
     head, body = PYTHON[1].split("\n", 1)
     source = (ROOT / "gpunet" / "nn" / "dense.py").read_text(encoding="utf-8")
