@@ -11,7 +11,7 @@ RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
 MOMENTUM = 0.9
 EPOCHS = 8
 # An epoch of a small table is a few updates; nothing is learnt from a few dozen.
-FEWEST_UPDATES = 1000
+FEWEST_UPDATES, OF_EXAMPLES = 1000, 32
 
 
 def optimizer_for(training: Dataset, options: dict[str, Any]) -> str:
@@ -22,11 +22,11 @@ def optimizer_for(training: Dataset, options: dict[str, Any]) -> str:
     return "adam" if training.preparation is not None and not for_sgd else "sgd"
 
 
-def epochs_for(examples: int, batch_size: int, options: dict[str, Any]) -> int:
-    """Return the number of epochs: 8, or as many more as make 1,000 updates."""
+def epochs_for(examples: int, options: dict[str, Any]) -> int:
+    """Return the number of epochs: 8, or as many more as make 1,000 updates of 32 examples."""
     if options["epochs"] is not None:
         return int(options["epochs"])
-    updates = -(-examples // batch_size)
+    updates = -(-examples // OF_EXAMPLES)
     return max(EPOCHS, -(-FEWEST_UPDATES // updates))
 
 

@@ -21,6 +21,7 @@ from gpunet.cli.options import (
 from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.cli.same_scale import told_scale
 from gpunet.cli.scores import spelled
+from gpunet.cli.unknown_words import UnknownWords
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
 from gpunet.datasets.registry import names
@@ -94,6 +95,9 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     if compared.warning:
         click.echo(f"warning: {compared.warning}", err=True)
     warnings = [compared.warning, told_scale(source, data, f"{data.name}, {part}")]
+    unknown = UnknownWords(data.preparation if network.preparation else None)
+    unknown.see(data)
+    warnings.append(unknown.tell(f"{data.name}, {part}"))
     scores = network.evaluate(data)
     result: dict[str, Any] = {
         "model": model,

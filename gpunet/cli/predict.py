@@ -19,6 +19,7 @@ from gpunet.cli.options import (
 from gpunet.cli.predict_inputs import pieces
 from gpunet.cli.predict_outputs import Answers, answers, format_of, write
 from gpunet.cli.same_scale import told_scale
+from gpunet.cli.unknown_words import UnknownWords
 from gpunet.errors import ArgumentError, DataError
 from gpunet.nn.network import load
 
@@ -83,12 +84,14 @@ def predict(
     if network.architecture.output == "sigmoid" and network.architecture.sizes[-1] > 1:
         raise DataError("this model has several independent outputs; use it in Python")
     warnings: list[str] = []
+    unknown = UnknownWords(network.preparation)
 
     def found() -> Iterator[Answers]:
         for piece in pieces(inputs, network, HEADER[header or "auto"], invert, limit):
             if not piece.start:
                 told = told_scale(network.input_format.source, piece.data, piece.name)
                 warnings.extend([told] if told else [])
+            unknown.see(piece.data)
             try:
                 yield answers(network, piece.name, piece.start, piece.data, top_k)
             except DataError as error:
@@ -96,11 +99,12 @@ def predict(
 
     if as_json:
         rows = [row for some in found() for row in some.rows()]
-        warning = "; ".join(warnings) or None
+        warning = "; ".join(filter(None, [*warnings, unknown.tell("the rows")])) or None
         print_json(
             {"model": model, "device": backend.device, "warning": warning, "predictions": rows}
         )
         return
     count = write(found(), out, form)
+    unknown.tell("the rows")
     if out and not quiet:
         click.echo(f"{count:,} rows written to {out}", err=True)

@@ -80,7 +80,7 @@ def _read(name: str, network: Network, header: bool | None, invert: bool) -> Ite
     if suffix == ".npz":
         arrays = iter([read_npz_features(path)])
     else:
-        arrays = (X for _, X in read_inputs((name,), known, invert))
+        arrays = (_without_label(X, path, network) for _, X in read_inputs((name,), known, invert))
     if network.preparation is not None and network.preparation.columns:
         return (_stored(np.asarray(X, np.float64), network) for X in arrays)
     return (as_examples(X, known.scale, invert) for X in arrays)
@@ -97,6 +97,15 @@ def _table(path: Path, network: Network, header: bool | None) -> Iterator[NDArra
     for batch in parquet_pieces(path, preparation.names):
         X, columns = stored_columns(batch, preparation.names)
         yield preparation.stored(X, columns, path.name)
+
+
+def _without_label(X: NDArray, path: Path, network: Network) -> NDArray:
+    """Return the features of an .npy table like the one that was learnt from."""
+    learnt_from = Path(network.input_format.source.get("dataset") or "")
+    tables = path.suffix.lower() == learnt_from.suffix.lower() == ".npy"
+    if not tables or X.shape[1] != network.architecture.sizes[0] + 1:
+        return X
+    return X[:, _columns_of(network).positions((), X.shape[1], str(path))]
 
 
 def _stored(X: NDArray, network: Network) -> Dataset:

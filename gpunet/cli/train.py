@@ -65,7 +65,7 @@ def train(**options: Any) -> None:
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)
     batch_size = min(options["batch_size"] or len(fitted), len(fitted))
-    options["epochs"] = epochs_for(len(fitted), batch_size, options)
+    options["epochs"] = epochs_for(len(fitted), options)
     optimizer = _optimizer(optimizer_for(training, options), options)
     if measures:
         rivals = [backend, get_backend("cpu")]

@@ -98,8 +98,8 @@ OPTIONS: list[Callable[..., Any]] = [
     click.option("--batch-size", type=BatchSize(), metavar="N|full", default="32",
                   show_default=True, help="Examples an update."),
     click.option("--epochs", type=click.IntRange(1),
-                  help="[default: 8, and more of a small table: as many as make some 1,000 "
-                  "updates]"),
+                  help="[default: 8; of small data as many as make 1,000 updates of 32 "
+                  "examples]"),
     click.option("--early-stopping", type=click.IntRange(1), metavar="PATIENCE",
                   help="Stop after so many epochs without improvement; keep the best weights."),
     click.option("--validation", type=Range(0, 1, min_open=True, max_open=True),

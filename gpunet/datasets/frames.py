@@ -32,6 +32,7 @@ def read_frame(
     label_column: str | int | None = None,
     drop: Sequence[str | int] = (),
     labels: Any = None,
+    called: str = NAME,
 ) -> Part:
     """Return the features, float64 (n, columns), and the labels of a table; see ``read_csv``.
 
@@ -39,6 +40,7 @@ def read_frame(
         frame: Columns of numbers, booleans and text.
         label_column, drop: As in ``read_csv``.
         labels: (n,) where the table has no column for them.
+        called: What messages call the table.
 
     Raises:
         DataError: A column can be neither numbers nor categories, such as one of dates.
@@ -46,17 +48,17 @@ def read_frame(
     """
     names, series = _columns(frame)
     if not names or not len(series[0]):
-        raise ArgumentError(f"{NAME} is empty, shape {(len(series and series[0]), len(names))}")
+        raise ArgumentError(f"{called} is empty, shape {(len(series and series[0]), len(names))}")
     label_at = -1
     if labels is None:
-        label_at = label_position(NAME, len(names), label_column, names)
+        label_at = label_position(called, len(names), label_column, names)
         labels = series[label_at]
-    dropped = {label_position(NAME, len(names), c, names, what="column") for c in drop}
+    dropped = {label_position(called, len(names), c, names, what="column") for c in drop}
     features = [i for i in range(len(names)) if i != label_at and i not in dropped]
-    X, columns = frame_columns(names, series, features)
+    X, columns = frame_columns(names, series, features, called=called)
     label_name = names[label_at] if label_at >= 0 else str(getattr(labels, "name", "") or "")
     return Part(
-        *(X, label_array(labels), NAME, f"{NAME}, {label_name or 'labels'}"),
+        *(X, label_array(labels), called, f"{called}, {label_name or 'labels'}"),
         row="row {} (from 0)".format,
         columns=columns,
         width=len(names),
@@ -105,7 +107,11 @@ def stored_columns(table: Any, wanted: Sequence[str] = ()) -> tuple[NDArray, tup
 
 
 def frame_columns(
-    names: Sequence[str], series: Sequence[NDArray], features: Sequence[int], check: bool = True
+    names: Sequence[str],
+    series: Sequence[NDArray],
+    features: Sequence[int],
+    check: bool = True,
+    called: str = NAME,
 ) -> tuple[NDArray, tuple[Column, ...]]:
     """Return these columns: X (n, columns) of numbers and places of words, and what they are.
 
@@ -115,13 +121,13 @@ def frame_columns(
     columns = []
     for i, position in enumerate(features):
         name, words = names[position], None
-        values = _numbers(series[position], name)
+        values = _numbers(series[position], name, called)
         if values is None:
             cells = ColumnOfCells(words=True)
             cells.extend(tuple("" if _absent(v) else str(v).strip() for v in series[position]))
             words, values = cells.words, cells.values()
             if check:
-                words, values = categories(values, words, _row_of(name), name)
+                words, values = categories(values, words, _row_of(name, called), name)
             else:
                 gone = np.array([is_missing(word) for word in words])
                 values = np.where(gone[values], np.nan, values)
@@ -161,7 +167,7 @@ def _arrow(table: Any) -> Any:
     return (c.combine_chunks() if hasattr(c, "combine_chunks") else c for c in table.columns)
 
 
-def _numbers(values: NDArray, name: str) -> NDArray | None:
+def _numbers(values: NDArray, name: str, called: str) -> NDArray | None:
     """Return numbers, NaN where missing; None for words. Raises DataError for other things."""
     if values.dtype.kind == "b":
         return None  # two categories, as in a CSV file
@@ -174,20 +180,22 @@ def _numbers(values: NDArray, name: str) -> NDArray | None:
         try:
             floats = np.array([np.nan if _absent(v) else float(v) for v in objects])
         except (TypeError, ValueError) as error:
-            raise _unusable(values, name) from error
+            raise _unusable(values, name, called) from error
     else:
-        raise _unusable(values, name)
+        raise _unusable(values, name, called)
     if np.isinf(floats).any():
         row = int(np.isinf(floats).argmax())
-        raise DataError(f"{_row_of(name)(row)}: expected a finite number, got {floats[row]}")
+        raise DataError(
+            f"{_row_of(name, called)(row)}: expected a finite number, got {floats[row]}"
+        )
     return floats
 
 
-def _unusable(values: NDArray, name: str) -> DataError:
+def _unusable(values: NDArray, name: str, called: str) -> DataError:
     found = next((v for v in values.tolist() if not _absent(v)), None)
     kind = "dates or times" if values.dtype.kind in "mM" or hasattr(found, "year") else "objects"
     return DataError(
-        f"{NAME}: column {name!r} holds {kind} such as {found!r} ({values.dtype}); expected "
+        f"{called}: column {name!r} holds {kind} such as {str(found)!r} ({values.dtype}); expected "
         "numbers, booleans or words. Write numbers in their place (the year, the day of the week), "
         "or " + DROP.format(column=name)
     )
@@ -200,5 +208,5 @@ def _absent(value: Any) -> bool:
     return isinstance(value, float) and value != value  # noqa: PLR0124
 
 
-def _row_of(name: str) -> Callable[[int], str]:
-    return lambda i: f"{NAME}, row {i} (from 0), column {name!r}"
+def _row_of(name: str, called: str) -> Callable[[int], str]:
+    return lambda i: f"{called}, row {i} (from 0), column {name!r}"

@@ -103,7 +103,7 @@ def load_path(
     elif suffix == ".npy":
         train = read_npy(path, label_column)
     elif suffix in PARQUET_SUFFIXES:
-        train = read_frame(read_parquet(path), label_column, drop)
+        train = read_frame(read_parquet(path), label_column, drop, called=path.name)
     elif suffix in CSV_SUFFIXES:
         train = read_csv(path, label_column, header, drop)
     else:

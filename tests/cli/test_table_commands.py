@@ -11,6 +11,7 @@ from running import Command
 
 import gpunet as library
 from gpunet import datasets as data
+from gpunet.cli.defaults import epochs_for
 
 SETS = ["wine", "breast_cancer", "iris", "diabetes"]
 
@@ -269,3 +270,42 @@ def test_numbers_of_very_different_ranges_are_told_of(gpunet_here: Command) -> N
     done = gpunet_here("train", "--dataset", "wide.npz", "--epochs", "1", "--json", "--out", "run")
     assert "very different ranges" in done.json["warning"]
     assert f"warning: {done.json['warning']}" in done.err
+
+
+def test_words_that_training_did_not_have_are_told_of(gpunet_here: Command) -> None:
+    rows = [f"{i},{['red', 'blue'][i % 2]},{'xy'[i % 2]}" for i in range(40)]
+    Path("data.csv").write_text("\n".join(["a,colour,label", *rows]))
+    gpunet_here("train", "--dataset", "data.csv", "--out", "run", "--epochs", "1")
+    done = gpunet_here("predict", "--model", "run", "data.csv", "--json")
+    assert done.json["warning"] is None
+    Path("new.csv").write_text("a,colour\n1,green\n2,red\n3,\n")
+    done = gpunet_here("predict", "--model", "run", "new.csv", "--json")
+    assert "'colour' (2)" in done.json["warning"]
+    assert "'colour' (2)" in gpunet_here("predict", "--model", "run", "new.csv").err
+
+
+def test_a_table_of_numbers_is_predicted_from_with_its_labels(gpunet_here: Command) -> None:
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    table = np.insert(X, 1, X.sum(axis=1) > 0, axis=1)
+    np.save("table.npy", table)
+    np.save("rows.npy", X)
+    options = ("--target", "1", "--out", "run", "--json")
+    assert gpunet_here("train", "--dataset", "table.npy", *options).status == 0
+    found = [
+        [
+            row["probability"]
+            for row in gpunet_here("predict", "--model", "run", name, "--json").json["predictions"]
+        ]
+        for name in ("table.npy", "rows.npy")
+    ]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("examples", "given", "epochs"),
+    [(11272, None, 8), (60000, None, 8), (142, None, 200), (32, None, 1000), (142, 3, 3)],
+)
+def test_small_data_are_gone_through_more_often(
+    examples: int, given: int | None, epochs: int
+) -> None:
+    assert epochs_for(examples, {"epochs": given}) == epochs
