@@ -50,6 +50,20 @@ def _multiply(xp: Any, x: Any, constant: int) -> tuple[Any, Any]:
     return xp.astype(product & LOW, xp.uint32), xp.astype(product >> 32, xp.uint32)
 
 
+def bits(xp: Any, key: tuple[int, int], step: Any, shape: tuple[Any, int]) -> Any:
+    """Return (rows, columns) uint32 words; one counter (column // 4, row, step) gives four.
+
+    ``step`` is a uint32 array of one element. Where code is recorded, this is one operation.
+    """
+    if hasattr(xp, "random_bits"):
+        return xp.random_bits(key, step, shape)
+    rows, columns = shape
+    groups = xp.arange(-(-columns // 4), dtype=xp.uint32)[None, :]
+    row = xp.arange(rows, dtype=xp.uint32)[:, None]
+    four = philox(xp, key, (groups, row, step, row ^ row))
+    return xp.reshape(xp.stack(four, axis=-1), (rows, -1))[:, :columns]
+
+
 def words(seed: int, stream: int, count: int) -> NDArray[np.uint32]:
     """Return the first ``count`` words (uint32) of a stream, on the host."""
     blocks = np.arange(-(-count // 4), dtype=np.uint64)

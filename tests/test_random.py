@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pieces import kernel
 
 from gpunet import random
 from gpunet.backends import Backend
@@ -41,12 +42,12 @@ def test_known_answers_on_every_device(
 ) -> None:
     """Through a traced kernel, as dropout masks are drawn."""
     k = tuple(words(key))
-    kernel = backend.kernel(lambda xp, *c: random.philox(xp, k, c))
+    run = kernel(backend, lambda xp, *c: random.philox(xp, k, c))
     # Two rows and three columns, as the masks' counters: each varies along one axis or neither.
     c0, c1, c2, c3 = (np.full((1, 1), word, np.uint32) for word in words(counter))
     arguments = [np.repeat(c0, 3, axis=1), np.repeat(c1, 2, axis=0), c2, c3]
     outs = tuple(backend.zeros((2, 3), "uint32") for _ in range(4))
-    kernel(*(backend.array(a, "uint32") for a in arguments), out=outs)
+    run(*(backend.array(a, "uint32") for a in arguments), out=outs)
     for out, word in zip(outs, words(expected), strict=True):
         np.testing.assert_array_equal(backend.to_numpy(out), np.full((2, 3), word))
 

@@ -1,16 +1,15 @@
 """Where arrays live and how work runs on them."""
 
-from gpunet.backends.base import Array, Backend, Bound, Kernel, Work
+from gpunet.backends.base import Array, Backend, Bound, Kernel, LaunchBackend, Work
 from gpunet.backends.selection import available_devices, get_backend
-from gpunet.program.expression import arguments_read
 
 __all__ = [
     "Array",
     "Backend",
     "Bound",
     "Kernel",
+    "LaunchBackend",
     "Work",
-    "arguments_read",
     "available_devices",
     "get_backend",
 ]

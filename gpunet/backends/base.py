@@ -1,4 +1,4 @@
-"""The verbs that model code may use on arrays: all that a new kind of device has to provide."""
+"""What a kind of device has to provide: arrays, and the verbs that launches are made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.errors import DeviceError
-from gpunet.program.expression import Formula
+from gpunet.kernels.expression import Formula
 
 Array = Any  # an array of the backend's own kind
 Kernel = Callable[..., None]  # kernel(*arguments, out=array or tuple of arrays)
@@ -19,7 +19,7 @@ Bound = Callable[[Sequence[Array], Sequence[Array]], None]  # bound(inputs, outp
 
 
 class Backend(ABC):
-    """Where arrays live, and how work runs on them.
+    """Where arrays live.
 
     Attributes:
         xp: The array namespace (numpy, cupy, array_api_strict, ...).
@@ -78,6 +78,44 @@ class Backend(ABC):
         the caller has checked (a GPU would wrap wrong ones silently); ``out`` is (k, m) floats.
         """
 
+    def bind(
+        self, work: Callable[..., None], inputs: Sequence[Array], outputs: Sequence[Array]
+    ) -> Bound:
+        """Return ``run(inputs, outputs)``, which repeats ``work(*inputs, *outputs)``.
+
+        ``work`` may use the verbs only. At each run it is given arrays of the same shapes, which
+        may be others than at the last; whatever else it reads and writes stays where it is. So
+        a backend may look everything up once, and from then on only go through a list of calls.
+        """
+        return lambda inputs, outputs: work(*inputs, *outputs)
+
+    def capture(self, work: Work) -> Work:
+        """Return a function that repeats ``work``, at every call on the same arrays.
+
+        ``work`` may use the verbs only, but neither upload nor read back. A GPU repeats all its
+        launches as one CUDA graph, where it can.
+        """
+        return work
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Wait until everything submitted has run."""
+
+    def settings(self) -> dict[str, str]:
+        """Return what, beside the versions of packages, may change results: driver, switches."""
+        return {}
+
+    def describe(self) -> str:
+        """Return one line for people: the device and the library that computes."""
+        return f"{self.device} ({self.name})"
+
+
+class LaunchBackend(Backend):
+    """A backend that programs are compiled for: the verbs that their launches are made of.
+
+    Any other one, which has ``xp`` only, is given the text itself.
+    """
+
     @abstractmethod
     def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
         """``out = A @ B`` for 2-D arrays; a transposed view is not copied. ``out`` is C-ordered.
@@ -126,37 +164,6 @@ class Backend(ABC):
         """Run tasks that do not depend on each other, perhaps at the same time."""
         for task in tasks:
             task()
-
-    def bind(
-        self, work: Callable[..., None], inputs: Sequence[Array], outputs: Sequence[Array]
-    ) -> Bound:
-        """Return ``run(inputs, outputs)``, which repeats ``work(*inputs, *outputs)``.
-
-        ``work`` may use the verbs only. At each run it is given arrays of the same shapes, which
-        may be others than at the last; whatever else it reads and writes stays where it is. So
-        a backend may look everything up once, and from then on only go through a list of calls.
-        """
-        return lambda inputs, outputs: work(*inputs, *outputs)
-
-    def capture(self, work: Work) -> Work:
-        """Return a function that repeats ``work``, at every call on the same arrays.
-
-        ``work`` may use the verbs only, but neither upload nor read back. A GPU repeats all its
-        launches as one CUDA graph, where it can.
-        """
-        return work
-
-    @abstractmethod
-    def synchronize(self) -> None:
-        """Wait until everything submitted has run."""
-
-    def settings(self) -> dict[str, str]:
-        """Return what, beside the versions of packages, may change results: driver, switches."""
-        return {}
-
-    def describe(self) -> str:
-        """Return one line for people: the device and the library that computes."""
-        return f"{self.device} ({self.name})"
 
 
 def as_host(host: Any, dtype: DTypeLike) -> NDArray:

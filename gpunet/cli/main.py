@@ -21,6 +21,7 @@ COMMANDS = {
     "reproduce": "Run the worked examples beside their published figures.",
     "doctor": "Find out why the GPU is not used, and what mends it.",
     "verify": "Prove that each device computes what the formulas say.",
+    "explain": "Show the text of a training step, and the program made of it.",
     "bench": "Train with gpunet and other libraries side by side, on this machine.",
     "fetch": "Download a data set into the cache folder.",
 }

@@ -21,8 +21,8 @@ from gpunet.cli.options import (
 )
 from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.initializers import INITIALIZERS
-from gpunet.nn.products import PRECISIONS
 from gpunet.optim import OPTIMIZERS
+from gpunet.program.rewrites.precision import PRECISIONS
 
 HIDDEN_ACTIVATIONS = [name for name, a in ACTIVATIONS.items() if a.elementwise]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from gpunet.backends import Array, Backend
 from gpunet.datasets.mapped import MappedRows
+from gpunet.nn.batch import Batch
 from gpunet.nn.examples import Examples
 from gpunet.nn.stream import Stream
-from gpunet.nn.workspace import Workspace
 
 
 class Feed:
@@ -49,19 +49,19 @@ class Feed:
         """Whether the inputs stay in their file."""
         return self._stream is not None
 
-    def load(self, rows: slice, ws: Workspace) -> tuple[Array, Array]:
-        """Return the batch (X, Y) of these rows, ``ws.n`` of them, in the workspace's precision."""
+    def load(self, rows: slice, batch: Batch) -> tuple[Array, Array]:
+        """Return the batch (X, Y) of these rows, in ``batch`` or as they lie."""
         if self._stream is not None:
-            X = ws.X
+            X = batch.X
             self._stream.load(rows, self._scale, X)
         elif self._floats and self._scale == 1.0:
             X = self._X[rows, :]  # already what the network takes: no copy
         else:
-            X = ws.X
+            X = batch.X
             self._backend.take(self._X, rows, self._scale, out=X)
         if self._Y is not None:
-            self._backend.take(self._Y, rows, 1.0, out=ws.Y)
-        return X, ws.Y
+            self._backend.take(self._Y, rows, 1.0, out=batch.Y)
+        return X, batch.Y
 
     def reading(self) -> AbstractContextManager[None]:
         """Return the context within which ``begin`` and ``chunk`` may be called."""
@@ -76,20 +76,24 @@ class Feed:
         """Return what ``gather`` has to be given for ``rows``, the order's next chunk."""
         return rows if self._stream is None else self._stream.chunk()
 
+    @property
+    def source(self) -> Array:
+        """What the rows that ``chunk`` returns are rows of: the inputs as they are stored."""
+        return self._X if self._stream is None else self._stream.window
+
     def gather(self, rows: Array, X: Array, raw: bool = False) -> None:
         """Fill X with the inputs of ``rows``, an integer array on the device; see ``chunk``.
 
         ``raw`` ones are not scaled.
         """
-        source = self._X if self._stream is None else self._stream.window
-        self._backend.take(source, rows, 1.0 if raw else self._scale, out=X)
+        self._backend.take(self.source, rows, 1.0 if raw else self._scale, out=X)
 
     def gather_targets(self, rows: Array, Y: Array) -> None:
         """Fill Y with the targets of ``rows``."""
         self._backend.take(self._Y, rows, 1.0, out=Y)
 
-    def chunks(self, ws: Workspace) -> Iterator[tuple[slice, Workspace]]:
-        """Return all the rows in order, in pieces that fit the workspace."""
-        for start in range(0, self.n, ws.n):
-            rows = slice(start, min(start + ws.n, self.n))
-            yield rows, ws.first(rows.stop - rows.start)
+    def chunks(self, batch: Batch) -> Iterator[tuple[slice, Batch]]:
+        """Return all the rows in order, in pieces that fit ``batch``."""
+        for start in range(0, self.n, batch.n):
+            rows = slice(start, min(start + batch.n, self.n))
+            yield rows, batch.first(rows.stop - rows.start)

@@ -29,6 +29,19 @@ class Loss:
     dZ: Callable[[Any, Array, Array], Array] | None = None
     output: str | None = None
 
+    def gradient(self, xp: Any, Z: Array, A: Array, Y: Array, output: Activation) -> Array:
+        """Return dZ of each example, (n, outputs), for outputs A = g(Z)."""
+        if self.dZ is not None:
+            return self.dZ(xp, A, Y)
+        assert self.dA is not None
+        assert output.g_prime is not None
+        return self.dA(xp, A, Y) * output.g_prime(xp, Z, A)
+
+    def scores(self, xp: Any, Z: Array, Y: Array, output: Activation) -> tuple[Array, Array]:
+        """Return each example's loss, and 1 or 0 for right or wrong, (n, 1), from its logits."""
+        A = output.g(xp, Z)
+        return self.per_example(xp, Z, A, Y), correct(xp, output.name, Z, A, Y)
+
 
 def binary_crossentropy(xp: Any, Z: Array, A: Array, Y: Array) -> Array:
     """Return -(Y log s(Z) + (1-Y) log(1 - s(Z))) = max(Z, 0) - Y Z + log(1 + exp(-|Z|))."""
@@ -96,57 +109,3 @@ def correct(xp: Any, output: str, Z: Array, A: Array, Y: Array) -> Array:
         return hits / xp.sum(largest, axis=-1, keepdims=True)
     right = xp.astype(xp.equal(A > 0.5, Y > 0.5), Z.dtype)
     return -xp.max(-right, axis=-1, keepdims=True)  # the smallest
-
-
-def head(loss: Loss, output: Activation) -> Callable[..., tuple[Array, Array]]:
-    """Return the formula of the network's end: the logits and dZ.
-
-    Its arguments are Z = A_in W (n, outputs), b (outputs,), Y (n, outputs), and ``share``: what
-    the gradient is multiplied by, 1/n for a mean over examples and 1 for a sum.
-    """
-
-    def formula(xp: Any, Z: Array, b: Array, Y: Array, share: float) -> tuple[Array, Array]:
-        Z = Z + b
-        A = output.g(xp, Z)
-        if loss.dZ is not None:
-            dZ = loss.dZ(xp, A, Y)
-        else:
-            assert loss.dA is not None
-            assert output.g_prime is not None
-            dZ = loss.dA(xp, A, Y) * output.g_prime(xp, Z, A)
-        return Z, share * dZ
-
-    return formula
-
-
-def score(loss: Loss, output: Activation) -> Callable[..., tuple[Array, Array]]:
-    """Return the formula (loss, correct) of each example, from the logits Z and Y (n, outputs)."""
-
-    def formula(xp: Any, Z: Array, Y: Array) -> tuple[Array, Array]:
-        A = output.g(xp, Z)
-        return loss.per_example(xp, Z, A, Y), correct(xp, output.name, Z, A, Y)
-
-    return formula
-
-
-def end(loss: Loss, hidden: Activation, output: Activation) -> Callable[..., tuple[Array, ...]]:
-    """Return the formula of the last two layers of a network with one output.
-
-    There the product A W2 is a sum along each row and dA = dZ2 W2^T an outer product, so that all
-    from one layer's product to its gradient is one pass over the rows:
-
-        Z1 = X W1, b1 (k,), W2^T (1, k), b2 (1,), Y (n, 1), share  ->  A1, logits Z2, dZ2, dZ1
-    """
-    last = head(loss, output)
-    assert hidden.g_prime is not None
-    g_prime = hidden.g_prime
-
-    def formula(
-        xp: Any, Z1: Array, b1: Array, W2_T: Array, b2: Array, Y: Array, share: float
-    ) -> tuple[Array, ...]:
-        Z1 = Z1 + b1
-        A1 = hidden.g(xp, Z1)
-        Z2, dZ2 = last(xp, xp.sum(A1 * W2_T, axis=-1, keepdims=True), b2, Y, share)
-        return A1, Z2, dZ2, dZ2 * W2_T * g_prime(xp, Z1, A1)
-
-    return formula

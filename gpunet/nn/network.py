@@ -26,6 +26,7 @@ from gpunet.errors import (
 )
 from gpunet.nn import model_file
 from gpunet.nn.architecture import Architecture, describe
+from gpunet.nn.batch import Batch
 from gpunet.nn.examples import Examples, check_examples
 from gpunet.nn.feed import Feed
 from gpunet.nn.given_parameters import checked_parameters
@@ -33,7 +34,6 @@ from gpunet.nn.initializers import INITIALIZERS
 from gpunet.nn.input_format import InputFormat
 from gpunet.nn.mlp import MLP
 from gpunet.nn.regression_scores import regression_scores
-from gpunet.nn.workspace import Workspace
 from gpunet.ranges import whole
 
 # Rows that go through the network at once when it is only evaluated.
@@ -91,7 +91,8 @@ class Network:
             W = self.parameters[f"W{layer}"]
             weights = draw(self.seed, random.WEIGHTS + layer, *W.shape)
             self.backend.assign(W, weights.astype(self.architecture.dtype))
-        self._workspace: Workspace | None = None
+        self._evaluated: Batch | None = None
+        self._logits: Array = None
         self._training = threading.Lock()
         self._trainer: int | None = None  # the thread that trains it
 
@@ -191,13 +192,13 @@ class Network:
         Changes nothing. X is a Dataset or (n, features); Y (n,) or (n, outputs).
         """
         feed = self._like_training_data(X, Y)
-        ws = self.mlp.workspace(feed.n)
-        totals = self.backend.zeros((2,), self.architecture.dtype)
+        batch, totals = self.mlp.batch(feed.n), self.mlp.zeros(2)
+        logits = self.mlp.zeros(feed.n, self.architecture.sizes[-1])
 
         def compute() -> dict[str, NDArray]:
-            X, Y = feed.load(slice(0, feed.n), ws)
-            self.mlp.backpropagate(X, Y, ws, training=False)
-            self.mlp.score(ws.logits, Y, self.mlp.scoring(feed.n), totals)
+            X, Y = feed.load(slice(0, feed.n), batch)
+            self.mlp.backpropagate(X, Y, logits)
+            self.mlp.score(logits, Y, totals)
             return {n: self.backend.to_numpy(g) for n, g in self.mlp.gradients.items()}
 
         gradients = self.mlp.turns.take(compute)
@@ -209,12 +210,11 @@ class Network:
 
     def outputs(self, feed: Feed) -> NDArray:
         """Return the outputs, (n, outputs), for examples that are on the device already."""
-        outputs = self.backend.zeros((feed.n, self.architecture.sizes[-1]), self.architecture.dtype)
+        outputs = self.mlp.zeros(feed.n, self.architecture.sizes[-1])
 
         def compute() -> None:
-            for rows, ws in feed.chunks(self._evaluation_workspace()):
-                A = self.mlp.predict(feed.load(rows, ws)[0], ws)
-                self.backend.assign(outputs[rows, :], A)
+            for rows, batch in feed.chunks(self._evaluation_batch()):
+                self.mlp.predict(feed.load(rows, batch)[0], outputs[rows, :])
 
         self.mlp.turns.take(compute)
         return self.backend.to_numpy(outputs)
@@ -301,12 +301,13 @@ class Network:
         """Evaluate examples that are on the device already; one read-back in all."""
 
         def compute() -> Array:
-            pieces = list(feed.chunks(self._evaluation_workspace()))
-            totals = self.backend.zeros((len(pieces), 2), self.architecture.dtype)
-            scoring = self.mlp.scoring(EVALUATION_ROWS)
-            for piece, (rows, ws) in enumerate(pieces):
-                X, Y = feed.load(rows, ws)
-                self.mlp.score(self.mlp.logits(X, ws), Y, scoring.first(ws.n), totals[piece, :])
+            pieces = list(feed.chunks(self._evaluation_batch()))
+            totals = self.mlp.zeros(len(pieces), 2)
+            for piece, (rows, batch) in enumerate(pieces):
+                X, Y = feed.load(rows, batch)
+                logits = self._logits[: batch.n, :]
+                self.mlp.logits(X, logits)
+                self.mlp.score(logits, Y, totals[piece, :])
             return totals
 
         loss, correct = self.backend.to_numpy(self.mlp.turns.take(compute)).sum(axis=0, dtype=float)
@@ -362,10 +363,11 @@ class Network:
             self._trainer = None
             self._training.release()
 
-    def _evaluation_workspace(self) -> Workspace:
-        if self._workspace is None:
-            self._workspace = self.mlp.workspace(EVALUATION_ROWS)
-        return self._workspace
+    def _evaluation_batch(self) -> Batch:
+        if self._evaluated is None:
+            self._evaluated = self.mlp.batch(EVALUATION_ROWS)
+            self._logits = self.mlp.zeros(EVALUATION_ROWS, self.architecture.sizes[-1])
+        return self._evaluated
 
 
 def load(path: str | os.PathLike[str], device: str | Backend = "auto") -> Network:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from gpunet.ranges import in_range, positive
 
 
 class Optimizer(ABC):
-    """Base class: one formula over the flat vectors, run as one kernel.
+    """Base class: one formula over the flat vectors.
 
     ``moments`` vectors of its own (a velocity, averages) are kept beside theta and changed in the
     same pass. ``scalar_count`` is how many numbers ``scalars`` returns, and
@@ -54,20 +54,51 @@ class Optimizer(ABC):
         """Return what ``update`` needs at this step (counted from 1), learning rate first."""
         return (rate,)
 
-    def formula(self, decay: float) -> Callable[..., Any]:
-        """Return ``update`` as a kernel's formula, with L2 weight decay in the gradient."""
+    def decayed(
+        self, xp: Any, decay: float, theta: Array, grad: Array, *rest: Any
+    ) -> tuple[Array, ...]:
+        """Return ``update`` with L2 weight decay in the gradient."""
+        return self.update(xp, theta, grad + decay * theta, *rest)
 
-        def formula(xp: Any, theta: Array, grad: Array, *rest: Any) -> Any:
-            return self.update(xp, theta, grad + decay * theta if decay else grad, *rest)
+    def step(
+        self,
+        xp: Any,
+        theta: Array,
+        grad: Array,
+        moments: Sequence[Array],
+        scalars: Array,
+        weights: int,
+    ) -> list[Array]:
+        """Return the new [theta, *moments], vectors (parameters,), after one step.
 
-        return formula
-
-    def start(self, backend: Backend, theta: Array, grad: Array, weights: int) -> Stepper:
-        """Return what applies this optimizer to a network's vectors, from a fresh state.
-
-        ``weights`` is the length of the leading part of theta that weight decay acts on.
+        Args:
+            xp: The array namespace.
+            theta, grad, moments: Vectors (parameters,).
+            scalars: (scalar_count,), this step's.
+            weights: The length of the leading part of theta that weight decay acts on.
         """
-        return Stepper(self, backend, theta, grad, weights)
+        if self.clip_norm:
+            # Pascanu, Mikolov and Bengio, ICML 2013: grad c / max(|grad|, c).
+            norm = xp.sqrt(grad @ grad)
+            grad = grad * (self.clip_norm / xp.maximum(norm, self.clip_norm))
+        numbers = [scalars[i : i + 1] for i in range(self.scalar_count)]
+        if not self.weight_decay:
+            return list(self.update(xp, theta, grad, *moments, *numbers))
+        parts = []
+        for part, decay in ((slice(0, weights), self.weight_decay), (slice(weights, None), 0.0)):
+            if theta[part].shape[0] > 0:
+                cut = [x[part] for x in (theta, grad, *moments)]
+                changed = (
+                    self.decayed(xp, decay, *cut, *numbers)
+                    if decay
+                    else self.update(xp, *cut, *numbers)
+                )
+                parts.append(changed)
+        return [xp.concat(x) for x in zip(*parts, strict=True)]
+
+    def start(self, backend: Backend, theta: Array, dtype: str) -> Stepper:
+        """Return this optimizer at work on a network's parameters, from a fresh state."""
+        return Stepper(self, backend, theta, dtype)
 
 
 class Stepper:
@@ -77,25 +108,17 @@ class Stepper:
     reads there what changes from step to step.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, backend: Backend, theta: Array, grad: Array, weights: int
-    ) -> None:
-        self.optimizer, self.backend, self.theta, self.grad = optimizer, backend, theta, grad
+    def __init__(self, optimizer: Optimizer, backend: Backend, theta: Array, dtype: str) -> None:
+        self.optimizer, self.backend, self.dtype = optimizer, backend, dtype
         self.steps = 0
-        self.dtype = dtype = backend.to_numpy(theta[:1]).dtype
         shape = tuple(theta.shape)
         self.moments = [backend.zeros(shape, dtype) for _ in range(optimizer.moments)]
         self.scalars = backend.zeros((optimizer.scalar_count,), dtype)
-        self._clip = Clip(backend, grad, optimizer.clip_norm) if optimizer.clip_norm else None
-        decays = [(slice(0, shape[0]), 0.0)]
-        if optimizer.weight_decay:
-            decays = [(slice(0, weights), optimizer.weight_decay), (slice(weights, shape[0]), 0.0)]
-        self._kernels = [(part, backend.kernel(optimizer.formula(decay))) for part, decay in decays]
 
     @property
-    def clips(self) -> bool:
-        """Whether an update needs the whole gradient first."""
-        return self._clip is not None
+    def state(self) -> dict[str, Array]:
+        """The moments by name, as the text of a step takes them and returns them."""
+        return {f"moment{i}": moment for i, moment in enumerate(self.moments)}
 
     def next_scalars(self, epoch: float) -> tuple[float, ...]:
         """Count a step and return its scalars; ``epoch`` is where the schedule stands.
@@ -108,47 +131,6 @@ class Stepper:
         rate = in_range("the schedule's learning rate", self.optimizer.learning_rate(epoch), 0.0)
         return self.optimizer.scalars(rate, self.steps)
 
-    def clip(self) -> None:
-        """Scale the gradient down if it is too long."""
-        if self._clip is not None:
-            self._clip()
-
-    def update(self, part: slice, scalars: Array) -> None:
-        """Update this part of theta, from the same part of the gradient."""
-        numbers = [scalars[i : i + 1] for i in range(self.scalars.shape[0])]
-        for whole, kernel in self._kernels:
-            both = slice(max(part.start, whole.start), min(part.stop, whole.stop))
-            if both.start < both.stop:
-                changed = (self.theta[both], *(m[both] for m in self.moments))
-                kernel(changed[0], self.grad[both], *changed[1:], *numbers, out=changed)
-
     def load_scalars(self, epoch: float) -> None:
         """Put the next step's scalars into ``scalars``."""
         self.backend.assign(self.scalars, np.array(self.next_scalars(epoch), self.dtype))
-
-    def step(self, epoch: float) -> None:
-        """Apply one step to all of theta."""
-        self.load_scalars(epoch)
-        self.clip()
-        self.update(slice(0, self.theta.shape[0]), self.scalars)
-
-
-class Clip:
-    """grad <- grad * c / max(|grad|, c): Pascanu, Mikolov and Bengio, ICML 2013."""
-
-    def __init__(self, backend: Backend, grad: Array, norm: float) -> None:
-        self._backend, self._grad, size = backend, grad, int(grad.shape[0])
-        dtype = backend.to_numpy(grad[:1]).dtype
-        self._row, self._column = (
-            backend.reshape(grad, (1, size)),
-            backend.reshape(grad, (size, 1)),
-        )
-        self._square = backend.zeros((1, 1), dtype)
-        self._factor = backend.kernel(lambda xp, s: norm / xp.maximum(xp.sqrt(s), norm))
-        self._scale = backend.kernel(lambda xp, g, f: g * f)
-
-    def __call__(self) -> None:
-        """Scale the gradient down if it is too long; the norm never leaves the device."""
-        self._backend.matmul(self._row, self._column, out=self._square)
-        self._factor(self._square, out=self._square)
-        self._scale(self._row, self._square, out=self._row)

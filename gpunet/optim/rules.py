@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from gpunet.backends import Array
@@ -103,15 +102,12 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, clip_norm)
 
-    def formula(self, decay: float) -> Callable[..., Any]:
+    def decayed(
+        self, xp: Any, decay: float, theta: Array, grad: Array, *rest: Any
+    ) -> tuple[Array, ...]:
         """Return ``update`` from weights that have been shrunk first."""
-
-        def formula(xp: Any, theta: Array, grad: Array, *rest: Any) -> Any:
-            rate = rest[2]
-            start = theta - rate * (decay * theta) if decay else theta
-            return self.update(xp, start, grad, *rest)
-
-        return formula
+        rate = rest[2]
+        return self.update(xp, theta - rate * (decay * theta), grad, *rest)
 
 
 class RMSProp(Optimizer):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.parity.bounds_backend import BoundedArray
+from gpunet.parity.running_error import Bounded
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Check:
         return self.ratio <= 1.0
 
 
-def compare(name: str, found: NDArray, expected: BoundedArray, step: int = 0) -> Check:
+def compare(name: str, found: NDArray, expected: Bounded, step: int = 0) -> Check:
     """Compare a device's result with the exact one and its bound.
 
     Raises:

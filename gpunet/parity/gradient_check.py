@@ -130,19 +130,19 @@ class _Probe:
 
     def __init__(self, mlp: MLP, feed: Feed, network: Network) -> None:
         self._mlp, self._backend, self._network, self._n = mlp, mlp.backend, network, feed.n
-        self._ws, self._scoring = mlp.workspace(feed.n), mlp.scoring(feed.n)
-        self._totals: Array = self._backend.zeros((2,), "float64")
-        self._batch = feed.load(slice(0, feed.n), self._ws)
+        self._logits: Array = mlp.zeros(feed.n, mlp.architecture.sizes[-1])
+        self._totals: Array = mlp.zeros(2)
+        self._batch = feed.load(slice(0, feed.n), mlp.batch(feed.n))
 
     def loss(self, theta: NDArray) -> float:
         self._backend.assign(self._mlp.theta, theta)
         X, Y = self._batch
-        Z = self._mlp.logits(X, self._ws)
-        self._mlp.score(Z, Y, self._scoring, self._totals)
+        self._mlp.logits(X, self._logits)
+        self._mlp.score(self._logits, Y, self._totals)
         return self._network.reduced(float(self._backend.to_numpy(self._totals)[0]), self._n)
 
     def gradient(self) -> NDArray:
-        self._mlp.backpropagate(*self._batch, self._ws, training=False)
+        self._mlp.backpropagate(*self._batch, self._logits)
         return self._backend.to_numpy(self._mlp.grad)
 
     def slope(self, theta: NDArray, along: int | NDArray) -> float:

@@ -16,58 +16,67 @@ from numpy.typing import NDArray
 from gpunet import random
 from gpunet.backends import Backend
 from gpunet.datasets import Dataset
-from gpunet.nn.activations import ACTIVATIONS
 from gpunet.nn.feed import Feed
-from gpunet.nn.losses import LOSSES, end
 from gpunet.nn.network import Network
-from gpunet.nn.products import products
 from gpunet.optim import Optimizer
-from gpunet.parity.bounds_backend import BoundedArray, BoundsBackend, Precision
+from gpunet.parity.bounds_backend import BoundsBackend, Precision
 from gpunet.parity.check import Check, compare
-from gpunet.parity.running_error import likely_gamma
+from gpunet.parity.running_error import Bounded, likely_gamma
 from gpunet.parity.whole import noise, outward
+from gpunet.program.program import Rule
+from gpunet.program.rewrites.precision import first_part, rounded
 from gpunet.training.step import Step
 
 Sabotage = Callable[["Trainee"], None]
 
 
 class Trainee:
-    """A network with its batch buffers and optimizer, advanced one step at a time."""
+    """A network with its batch buffers and optimizer, advanced one step at a time.
+
+    Attributes:
+        rules: More rewrites of its step.
+        after_step: Called after each step.
+
+    Args:
+        keep: Whether ``factors`` may be asked for.
+    """
 
     def __init__(
         self, backend: Backend, settings: dict[str, Any], data: Dataset, optimizer: Optimizer,
         batch: int, sabotage: Sabotage | None = None, precision: str = "float32",
+        keep: bool = False,
     ) -> None:  # fmt: skip
         self.network = Network(device=backend, **settings)
         self.backend, self.mlp = self.network.backend, self.network.mlp
         self.examples = self.network.check(data)
         self.feed = Feed(self.backend, self.examples)
-        how = products(
-            *(self.backend, precision, self.network.architecture.dtype),
-            *(self.feed.scale, self.feed.integers),
-        )
-        self.workspace, self.scoring = self.mlp.workspace(batch, how), self.mlp.scoring(batch)
-        self.totals = self.backend.zeros((2,), self.network.architecture.dtype)
-        self.stepper = optimizer.start(
-            self.backend, self.mlp.theta, self.mlp.grad, self.mlp.slices.weights
-        )
+        self.precision, self.rules = precision, list[Rule]()
         self.after_step: Callable[[], None] | None = None
+        self.stepper = optimizer.start(
+            self.backend, self.mlp.theta, self.network.architecture.dtype
+        )
         if sabotage is not None:
             sabotage(self)
-        ws = self.workspace
+        outputs = self.network.architecture.sizes[-1]
+        self.totals, self.logits = self.mlp.zeros(2), self.mlp.zeros(batch, outputs)
+        self._targets = self.mlp.zeros(batch, outputs)
         self._rows = self.backend.array(np.zeros(batch), "int64")
-        self._arrays = (self._rows, ws.Y, self.stepper.scalars), (ws.logits,)
-        step = Step(self.mlp, self.feed, self.stepper, ws)
-        self._step = self.backend.bind(step, *self._arrays)
+        self._arrays = (self._rows, self._targets, self.stepper.scalars), (self.logits,)
+        self._work = Step(
+            *(self.mlp, self.feed, self.stepper, batch),
+            precision=self.precision,
+            rules=self.rules,
+            keep=keep,
+        )
+        self._step = self.backend.bind(self._work, *self._arrays)
 
     def step(self, rows: NDArray) -> None:
         """Train on these rows."""
-        ws = self.workspace
         self.backend.assign(self._rows, rows)
-        self.feed.gather_targets(self._rows, ws.Y)
+        self.feed.gather_targets(self._rows, self._targets)
         self.stepper.load_scalars(0.0)
         self._step(*self._arrays)
-        self.mlp.score(ws.logits, ws.Y, self.scoring, self.totals)
+        self.mlp.score(self.logits, self._targets, self.totals)
         if self.after_step is not None:
             self.after_step()
 
@@ -76,12 +85,11 @@ class Trainee:
 
         As the device has them, but for X: that is exact.
         """
-        A = np.asarray(self.examples.X[rows], np.float64) * self.examples.scale
-        summed = self.mlp._end is not None  # then the last layer's dW is no product
-        layers = self.workspace.layers[: len(self.mlp.layers) - summed]
-        for number, buffers in enumerate(layers, 1):
-            yield f"dW{number}", A, self.backend.to_numpy(buffers.dZ).astype(np.float64)
-            A = self.backend.to_numpy(buffers.input_above(True)).astype(np.float64)
+        X = np.asarray(self.examples.X[rows], np.float64) * self.examples.scale
+        names = {at: name for name, at in self.mlp.slices.start.items()}
+        for start, *factors in self._work.run.factors(len(rows), {}):
+            A, dZ = (self.backend.to_numpy(x).astype(np.float64) for x in factors)
+            yield f"d{names[start]}", A if start else X, dZ
 
     def state(self) -> list[NDArray]:
         """Return theta and the optimizer's moments, on the host."""
@@ -117,7 +125,9 @@ def lockstep(
         sabotage: Spoils the network under test, for negative controls.
     """
     settings = settings | {"dtype": precision.dtype, "seed": seed}
-    subject = Trainee(backend, settings, data, optimizer, batch, sabotage, precision.products)
+    subject = Trainee(
+        backend, settings, data, optimizer, batch, sabotage, precision.products, keep=True
+    )
     bounds = BoundsBackend(precision, likely_gamma)
     reference = Trainee(bounds, settings, data, optimizer, batch)
     update = Update(bounds, subject, optimizer)
@@ -150,31 +160,27 @@ class Update:
     """The optimizer's step alone, from what a trainee has on the host, with bounds."""
 
     def __init__(self, bounds: BoundsBackend, subject: Trainee, optimizer: Optimizer) -> None:
-        shape, dtype = tuple(subject.mlp.theta.shape), subject.network.architecture.dtype
-        theta, grad = bounds.zeros(shape, dtype), bounds.zeros(shape, dtype)
-        self._bounds, weights = bounds, subject.mlp.slices.weights
-        self._stepper = optimizer.start(bounds, theta, grad, weights)
+        self._bounds, self._weights = bounds, subject.mlp.slices.weights
+        self._optimizer, self._dtype = optimizer, subject.network.architecture.dtype
+        self._stepper = optimizer.start(bounds, subject.mlp.theta, self._dtype)
 
-    def __call__(self, state: list[NDArray], grad: NDArray) -> BoundedArray:
-        """Return the next theta from theta, the moments and a gradient that has been clipped."""
-        stepper = self._stepper
-        for x, value in zip(
-            (stepper.theta, *stepper.moments, stepper.grad), (*state, grad), strict=True
-        ):
-            self._bounds.assign(x, value)
-        stepper.load_scalars(0.0)
-        stepper.update(slice(0, len(grad)), stepper.scalars)
-        theta: BoundedArray = stepper.theta
-        return theta
+    def __call__(self, state: list[NDArray], grad: NDArray) -> Bounded:
+        """Return the next theta from theta, the moments and the gradient."""
+        self._stepper.load_scalars(0.0)
+        theta, *moments = (self._bounds.array(x, self._dtype) for x in state)
+        with np.errstate(all="ignore"):
+            found: Bounded = self._optimizer.step(
+                *(self._bounds.xp, theta, self._bounds.array(grad, self._dtype), moments),
+                *(self._stepper.scalars, self._weights),
+            )[0]
+        return found
 
 
 def wrong_derivative(subject: Trainee) -> None:
     """dA * A where dA * A (1 - A) belongs."""
-    mlp, a = subject.mlp, subject.mlp.architecture
-    mlp.layers[0]._slope = subject.backend.kernel(lambda xp, dA, Z, b, A: dA * A)
-    if mlp._end is not None:
-        hidden = replace(ACTIVATIONS[a.hidden[-1]], g_prime=lambda xp, Z, A: A)
-        mlp._end = subject.backend.kernel(end(LOSSES[a.loss], hidden, ACTIVATIONS[a.output]))
+    right = subject.mlp.perceptron
+    hidden = replace(right.g[0], g_prime=lambda xp, Z, A: A)
+    subject.mlp.perceptron = replace(right, g=(hidden, *right.g[1:]))
 
 
 def dropped_mean(subject: Trainee) -> None:
@@ -184,22 +190,9 @@ def dropped_mean(subject: Trainee) -> None:
 
 def coarse_products(subject: Trainee, bits: int = 11) -> None:
     """Operands of products rounded to 11 bits, as TF32 does, while float32 is claimed."""
-    backend = subject.backend
-    exact = backend.matmul
-    # T. J. Dekker's splitting (1971): what is left of x after c x - (c x - x), c = 2^s + 1, has
-    # s bits less.
-    c = 2.0 ** ((24 if subject.network.architecture.dtype == "float32" else 53) - bits) + 1
-    head = backend.kernel(lambda xp, x: c * x - (c * x - x))
-
-    def matmul(A: Any, B: Any, out: Any, **how: Any) -> None:
-        rounded = []
-        for x in (A, B):
-            y = backend.zeros(tuple(x.shape), subject.network.architecture.dtype)
-            head(x, out=y)
-            rounded.append(y)
-        exact(rounded[0], rounded[1], out, **how)
-
-    subject.workspace.products.backend = _WithProducts(backend, matmul)  # type: ignore[assignment]
+    of = 24 if subject.network.architecture.dtype == "float32" else 53
+    subject.precision = "float32"
+    subject.rules = [rounded(bits, of)]
 
 
 def coarser_products(subject: Trainee) -> None:
@@ -209,21 +202,16 @@ def coarser_products(subject: Trainee) -> None:
 
 def first_parts_only(subject: Trainee) -> None:
     """The first of the three parts of a number, 8 bits of it, where all three belong."""
-    backend = subject.backend
-
-    def matmul(A: Any, B: Any, out: Any, add: bool = False, **how: Any) -> None:
-        if not add:
-            backend.matmul(A, B, out, **how)
-
-    subject.workspace.products.backend = _WithProducts(backend, matmul)  # type: ignore[assignment]
+    subject.rules = [first_part]
 
 
 def drift(subject: Trainee) -> None:
     """Each parameter one unit in the last place further from 0 after each step."""
     up = 2.0**-23 if subject.network.architecture.dtype == "float32" else 2.0**-52
-    grow = subject.backend.kernel(lambda xp, x: x + x * up)
-    theta = subject.mlp.theta
-    subject.after_step = lambda: grow(theta, out=theta)
+    mlp = subject.mlp
+    specs = {"theta": mlp.specs["theta"]}
+    grow = mlp.compile(lambda xp, theta: {"theta": theta + theta * up}, specs, 1)
+    subject.after_step = lambda: grow(1, {"theta": mlp.theta})
 
 
 CONTROLS: dict[str, Sabotage] = {
@@ -239,13 +227,3 @@ PRECISION_CONTROLS: dict[str, dict[str, Sabotage]] = {
     "tf32": {"bfloat16 posing as TF32": coarser_products},
     "split16": {"bfloat16 posing as split16": first_parts_only},
 }
-
-
-class _WithProducts:
-    """A backend with another product."""
-
-    def __init__(self, backend: Backend, matmul: Any) -> None:
-        self._backend, self.matmul = backend, matmul
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)

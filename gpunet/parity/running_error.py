@@ -19,7 +19,8 @@ its bound without a line of its own. Values are float64; the analysis holds for 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,35 +53,79 @@ def likely_gamma(k: int, u: float) -> float:
     return min(likely, gamma(k, u))
 
 
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a device computes, as error analysis sees it.
+
+    Attributes:
+        u: Unit roundoff of each operation.
+        tiny: The smallest normal number.
+        sum_error: What u becomes in a sum of k terms: ``gamma``, which nothing can exceed, or
+            ``likely_gamma``, which is far sharper for long sums and which a correct device exceeds
+            about never.
+        operand: Relative rounding of a product's operands before they are multiplied, 0 where they
+            are taken as they are; 2^-11 for TF32.
+        terms: How many products each of a sum is made of.
+    """
+
+    u: float
+    tiny: float
+    sum_error: Gamma = gamma
+    operand: float = 0.0
+    terms: int = 1
+
+
+EXACT = Arithmetic(0.0, 0.0)
+
+
 class Bounded:
-    """Exact values and bounds on the error of a computation in unit roundoff u.
+    """Exact values and bounds on the error of a computation; slices are views of both.
 
     Attributes:
         value: float64; what infinite precision gives.
         error: float64, the same shape; at most this far off.
-        u: The unit roundoff, and ``tiny``, the smallest normal number, of the precision.
+        how: What operations on it add to the error.
     """
 
     __array_ufunc__ = None  # NumPy leaves mixed operations to the methods here
 
-    def __init__(self, value: NDArray, error: NDArray, u: float, tiny: float) -> None:
-        self.value, self.error, self.u, self.tiny = value, error, u, tiny
+    def __init__(self, value: NDArray, error: NDArray, how: Arithmetic = EXACT) -> None:
+        self.value, self.error, self.how = value, error, how
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
+        return self.value.shape
 
     @property
     def dtype(self) -> np.dtype:
-        """The type that the formula sees."""
+        """float64."""
         return self.value.dtype
+
+    @property
+    def T(self) -> Bounded:
+        """The transpose, a view."""
+        return Bounded(self.value.T, self.error.T, self.how)
+
+    def __getitem__(self, index: Any) -> Bounded:
+        return Bounded(self.value[index], self.error[index], self.how)
+
+    def put(self, other: Bounded) -> None:
+        """Overwrite both; an error that is NaN, 0 times infinity, is unbounded."""
+        self.value[...] = other.value.reshape(self.shape)
+        error = np.where(np.isnan(other.error), np.inf, other.error)
+        self.error[...] = error.reshape(self.shape)
 
     def rounded(self, value: NDArray, passed_on: NDArray, units: float = 1.0) -> Bounded:
         """Return a result: the operands' errors as passed on, and its own rounding."""
         # 0 times an unbounded factor: nothing is known, and NaN would fail a correct device.
         passed_on = np.where(np.isnan(passed_on), np.inf, passed_on)
-        own = units * self.u * (np.abs(value) + passed_on) + self.tiny
-        return Bounded(value, passed_on + own, self.u, self.tiny)
+        own = units * self.how.u * (np.abs(value) + passed_on) + self.how.tiny
+        return Bounded(value, passed_on + own, self.how)
 
     def exactly(self, value: NDArray, error: NDArray) -> Bounded:
         """Return a result that no rounding adds to."""
-        return Bounded(value, np.broadcast_to(error, np.shape(value)), self.u, self.tiny)
+        return Bounded(value, np.broadcast_to(error, np.shape(value)), self.how)
 
     def like(self, x: Any) -> Bounded:
         """Return a constant as a device holds it: rounded, unless float32 has it exactly."""
@@ -88,8 +133,20 @@ class Bounded:
             return x
         exact = np.float64(x)
         representable = float(np.float32(exact)) == exact
-        error = 0.0 if representable else self.u * abs(exact)
-        return Bounded(np.asarray(exact), np.asarray(error), self.u, self.tiny)
+        error = 0.0 if representable else self.how.u * abs(exact)
+        return Bounded(np.asarray(exact), np.asarray(error), self.how)
+
+    def __matmul__(self, other: Bounded) -> Bounded:
+        """|A| EB + EA |B| + EA EB + gamma_k (|A| + EA)(|B| + EB), operands rounded first."""
+        a, b = np.abs(self.value), np.abs(other.value)
+        a_error, b_error = (
+            x.error + self.how.operand * (np.abs(x.value) + x.error) for x in (self, other)
+        )
+        passed_on = a @ b_error + a_error @ (b + b_error)
+        length = self.shape[-1] * self.how.terms
+        own = self.how.sum_error(length, self.how.u) * ((a + a_error) @ (b + b_error))
+        error = np.asarray(passed_on + own + length * self.how.tiny)
+        return Bounded(np.asarray(self.value @ other.value), error, self.how)
 
     def __add__(self, other: Any) -> Bounded:
         b = self.like(other)
@@ -168,8 +225,26 @@ class Namespace:
 
     uint32, uint64 = np.uint32, np.uint64
 
-    def __init__(self, u: float, tiny: float, sum_error: Gamma) -> None:
-        self._u, self._tiny, self._gamma = u, tiny, sum_error
+    def __init__(self, how: Arithmetic) -> None:
+        self.how = how
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)  # of positions and random words
+
+    def take(self, x: Any, rows: NDArray, *, axis: int) -> Any:
+        """The rows as they are."""
+        return x[rows]
+
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
+        """Of both, as views."""
+        if not isinstance(x, Bounded):
+            return np.reshape(x, shape)
+        return Bounded(x.value.reshape(shape), x.error.reshape(shape), x.how)
+
+    def concat(self, parts: Sequence[Bounded]) -> Bounded:
+        """Of both."""
+        value, error = (np.concatenate([getattr(x, a) for x in parts]) for a in ("value", "error"))
+        return Bounded(value, error, self.how)
 
     def exp(self, x: Bounded) -> Bounded:
         """Within a +- E, exp changes by at most exp(a) (exp(E) - 1)."""
@@ -241,12 +316,13 @@ class Namespace:
         return _compare(np.equal, *self._pair(x, y))
 
     def astype(self, x: Any, dtype: Any) -> Any:
-        """From truth values, or between integers."""
+        """From truth values, or between integers; integers are exact."""
+        if isinstance(x, Bounded):
+            return x
         if isinstance(x, Condition):
-            error = np.where(x.sure, 0.0, 1.0)
-            return Bounded(x.value.astype(np.float64), error, self._u, self._tiny)
+            return Bounded(x.value.astype(np.float64), np.where(x.sure, 0.0, 1.0), self.how)
         if np.dtype(dtype).kind == "f":
-            return Bounded(x.astype(np.float64), np.zeros(x.shape), self._u, self._tiny)
+            return Bounded(x.astype(np.float64), np.zeros(x.shape), self.how)
         return x.astype(dtype)
 
     def max(self, x: Bounded, *, axis: int, keepdims: bool) -> Bounded:
@@ -254,16 +330,17 @@ class Namespace:
         value = x.value.max(axis=axis, keepdims=keepdims)
         return x.exactly(value, x.error.max(axis=axis, keepdims=keepdims))
 
-    def sum(self, x: Bounded, *, axis: int, keepdims: bool) -> Bounded:
+    def sum(self, x: Bounded, *, axis: int, keepdims: bool = False) -> Bounded:
         """gamma_n, in any order."""
         value = x.value.sum(axis=axis, keepdims=keepdims)
         magnitude = (np.abs(x.value) + x.error).sum(axis=axis, keepdims=keepdims)
         passed_on = x.error.sum(axis=axis, keepdims=keepdims)
-        return x.exactly(value, passed_on + self._gamma(x.value.shape[axis], x.u) * magnitude)
+        own = x.how.sum_error(x.value.shape[axis], x.how.u) * magnitude
+        return x.exactly(value, passed_on + own)
 
     def _pair(self, x: Any, y: Any) -> tuple[Bounded, Bounded]:
         one = x if isinstance(x, Bounded) else y if isinstance(y, Bounded) else self._one()
         return one.like(x), one.like(y)
 
     def _one(self) -> Bounded:
-        return Bounded(np.ones(()), np.zeros(()), self._u, self._tiny)
+        return Bounded(np.ones(()), np.zeros(()), self.how)

@@ -12,12 +12,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.parity.bounds_backend import REFERENCE_U, BoundedArray, Precision
+from gpunet.parity.bounds_backend import REFERENCE_U, Precision
 from gpunet.parity.check import Check
-from gpunet.parity.running_error import DEVIATIONS
+from gpunet.parity.running_error import DEVIATIONS, Bounded
 
 
-def outward(name: str, found: NDArray, expected: BoundedArray, u: float, step: int) -> Check:
+def outward(name: str, found: NDArray, expected: Bounded, u: float, step: int) -> Check:
     """Compare how far all elements have moved away from 0 with what roundings can move them.
 
     For elements whose last operation was rounded by up to u |x|, whatever else E counts in: the sum

@@ -1,1 +1,1 @@
-"""From a formula to what a device runs: tracing, NumPy calls, CUDA source."""
+"""From a text, such as a whole training step, to what a device runs."""

@@ -11,7 +11,6 @@ from gpunet import random
 from gpunet.backends import Array, Bound, Work
 from gpunet.nn.feed import Feed
 from gpunet.nn.mlp import MLP
-from gpunet.nn.products import Products
 from gpunet.optim import Optimizer
 from gpunet.training.step import Step
 
@@ -28,7 +27,7 @@ class Epochs:
     Args:
         mlp, feed, optimizer, batch_size: What is trained, on what, and how.
         shuffle: The seed of the shuffles, or None for the examples' own order.
-        products: How precisely matrices are multiplied.
+        precision: Of the matrix products.
         kept: How many epochs' losses are to be kept before they are read.
 
     Attributes:
@@ -43,40 +42,37 @@ class Epochs:
         optimizer: Optimizer,
         batch_size: int,
         shuffle: int | None,
-        products: Products,
+        precision: str,
         kept: int,
     ) -> None:
         self.mlp, self.feed, self.backend = mlp, feed, mlp.backend
         self.batch_size, self._seed = batch_size, shuffle
         self.steps = -(-feed.n // batch_size)
         self.chunks = chunks_of(feed.n, batch_size)
-        self._stepper = optimizer.start(self.backend, mlp.theta, mlp.grad, mlp.slices.weights)
-
         backend, n, dtype = self.backend, feed.n, mlp.architecture.dtype
+        self._stepper = optimizer.start(backend, mlp.theta, dtype)
         scored, outputs = min(n, len(self.chunks[0]) * batch_size), mlp.architecture.sizes[-1]
-        self._ws = mlp.workspace(batch_size, products)
-        self._scoring = mlp.scoring(scored)
         self._targets = backend.zeros((scored, outputs), dtype)
         self._logits = backend.zeros((scored, outputs), dtype)
         self.totals = backend.zeros((kept * len(self.chunks), 2), dtype)
         self._scalars = backend.zeros((self.steps, *self._stepper.scalars.shape), dtype)
         self._loaded: list[tuple[float, ...]] = []  # what `_scalars` holds
         self._order = backend.array(np.arange(n), "int64")
-        self._whole_X: Array = None
-        if batch_size == n:
-            self._gather_all()
+        self._whole_X = self._gather_all(precision == "split16") if batch_size == n else None
+        self._work = Step(mlp, feed, self._stepper, batch_size, self._whole_X, precision)
         self._bound: dict[int, Bound] = {}
         self._captured: dict[int, Work] = {}
 
-    def _gather_all(self) -> None:
-        """Put the whole of the data where it stays, the examples in their own order."""
-        if self._ws.products.raw:
-            self.feed.gather(self._order, self._ws.X, raw=True)
+    def _gather_all(self, raw: bool) -> Array:
+        """Return the whole of the data where it stays, the examples in their own order."""
+        batch = self.mlp.batch(self.feed.n, raw)
+        if raw:
+            self.feed.gather(self._order, batch.X, raw=True)
             self.feed.gather_targets(self._order, self._targets)
-            self._whole_X = self._ws.X
-        else:
-            self._whole_X, Y = self.feed.load(slice(0, self.feed.n), self._ws)
-            self.backend.assign(self._targets, Y)
+            return batch.X
+        X, Y = self.feed.load(slice(0, self.feed.n), batch)
+        self.backend.assign(self._targets, Y)
+        return X
 
     def begin(self, epoch: int) -> None:
         """Get ready for an epoch: its order, and what the optimizer needs at each step."""
@@ -122,7 +118,7 @@ class Epochs:
                     break
             examples = min((step + 1) * self.batch_size, stop) - start
         Z, Y = self._logits[:examples, :], self._targets[:examples, :]
-        self.mlp.score(Z, Y, self._scoring.first(examples), self.totals[row, :])
+        self.mlp.score(Z, Y, self.totals[row, :])
         return examples
 
     def _all_steps(self, steps: range, rows: Array) -> None:
@@ -144,8 +140,7 @@ class Epochs:
         outputs = (self._logits[here, :],)
         bound = self._bound.get(n)
         if bound is None:
-            work = Step(self.mlp, self.feed, self._stepper, self._ws.first(n), self._whole_X)
-            bound = self._bound[n] = self.backend.bind(work, inputs, outputs)
+            bound = self._bound[n] = self.backend.bind(self._work, inputs, outputs)
         bound(inputs, outputs)
 
 

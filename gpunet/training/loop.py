@@ -13,8 +13,8 @@ from gpunet.errors import ArgumentError, DivergedError
 from gpunet.nn.compact import compact
 from gpunet.nn.feed import Feed
 from gpunet.nn.network import Network
-from gpunet.nn.products import products
 from gpunet.optim import SGD, Optimizer
+from gpunet.program.rewrites.precision import check_precision
 from gpunet.random import LARGEST_SEED
 from gpunet.ranges import whole
 from gpunet.training.arguments import (
@@ -63,7 +63,7 @@ def fit(
         callbacks: Callbacks, or functions (epoch, logs) that may return True to stop.
         seed: For the shuffle; the network's by default.
         precision: Of the matrix products: "float32" (as the network is stored), "tf32" or "split16"
-            (see gpunet/nn/products.py), which are fast on tensor cores.
+            (see gpunet/program/rewrites/precision.py), which are fast on tensor cores.
 
     Other threads may predict with the network meanwhile. Ctrl-C ends training after the step at
     hand (on a GPU, after some 8,192 examples); the history then says so.
@@ -134,16 +134,14 @@ class Training:
         if self._compact is not None:
             mlp, examples = self._compact.mlp, self._compact.examples
         feed = Feed(self.backend, examples)
-        how = products(
-            *(self.backend, precision, network.architecture.dtype), *(feed.scale, feed.integers)
-        )
+        check_precision(precision, network.architecture.dtype, feed.integers)
 
         at_once = self.validation is not None or any(c.every_epoch for c in self.callbacks)
         chunks = len(chunks_of(n, batch_size))
         self.epochs_unread = 1 if at_once else max(1, MOST_EPOCHS_UNREAD // chunks)
         shuffles = seed if shuffle and batch_size < n else None
         self.epochs = Epochs(
-            *(mlp, feed, self.optimizer, batch_size, shuffles, how, self.epochs_unread)
+            *(mlp, feed, self.optimizer, batch_size, shuffles, precision, self.epochs_unread)
         )
         self.steps_per_epoch = self.epochs.steps
         self.run_info = Run(network, History(), epochs, self.steps_per_epoch, n)

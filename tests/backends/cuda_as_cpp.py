@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from whole_runs import as_float32
 
-from gpunet.backends import Backend, Kernel
+from gpunet.backends import Backend, Kernel, LaunchBackend
 from gpunet.backends.devices.numpy_backend import NumpyBackend
-from gpunet.program.call import Call, strides
-from gpunet.program.cuda_source import cuda_source, gather_source, sums_source
-from gpunet.program.expression import Formula, Graph, trace
-from gpunet.program.launch import chunks_of
+from gpunet.kernels.call import Call, strides
+from gpunet.kernels.cuda_source import cuda_source, gather_source, sums_source
+from gpunet.kernels.expression import Formula, Graph, trace
+from gpunet.kernels.launch import chunks_of
 
 # What NVRTC provides of itself: the qualifiers, the indices, overloads of the mathematical
 # functions for float and double (math.h brings those of C++ into the global namespace), and what
@@ -136,7 +136,7 @@ class CudaAsCpp(NumpyBackend):
         self.library = ctypes.CDLL(str(library))
 
     # Its kernels are no calls of NumPy, so there is nothing to write on a tape.
-    pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
+    pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
 
     def kernel(self, formula: Formula) -> Kernel:
         """As CupyBackend.kernel, but for the launch."""

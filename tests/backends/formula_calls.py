@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pieces import end, head, rule, score
 
 from gpunet import optim
 from gpunet.nn.activations import ACTIVATIONS
-from gpunet.nn.losses import LOSSES, end, head, score
+from gpunet.nn.losses import LOSSES
 
 
 @dataclass
@@ -140,7 +141,7 @@ def optimizer_calls(dtype: str) -> Iterator[FormulaCall]:
             moments = [random.uniform(size=50).astype(dtype) for _ in range(optimizer.moments)]
             yield FormulaCall(
                 f"{name}, decay {decay}",
-                optimizer.formula(decay),
+                rule(optimizer, decay),
                 (theta, grad, *moments, *optimizer.scalars(0.1, 3)),
                 (theta, *moments),
             )

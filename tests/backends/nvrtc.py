@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from gpunet.program.cuda_source import OPTIONS
+from gpunet.kernels.cuda_source import OPTIONS
 
 PACKAGES = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")
 # What CuPy 14 does with a RawKernel (cupy/cuda/compiler.py): NVRTC assembles it for the GPU at hand

@@ -32,12 +32,12 @@ def peak_of_a_step(n: int, optimizer: str, dropout: float, stored: str) -> int:
     random = np.random.default_rng(0)
     X = random.integers(0, 2, (2 * n, FEATURES)).astype(stored)
     feed = Feed(network.backend, network.check(X, random.integers(0, OUTPUTS, 2 * n)))
-    mlp, ws = network.mlp, network.mlp.workspace(n)
+    mlp, Y, logits = network.mlp, network.mlp.zeros(n, OUTPUTS), network.mlp.zeros(n, OUTPUTS)
     rows = network.backend.array(random.permutation(2 * n)[:n], "int64")
-    stepper = OPTIMIZERS[optimizer].start(network.backend, mlp.theta, mlp.grad, mlp.slices.weights)
+    stepper = OPTIMIZERS[optimizer].start(network.backend, mlp.theta, "float32")
 
-    inputs, outputs = (rows, ws.Y, stepper.scalars), (ws.logits,)
-    bound = network.backend.bind(Step(mlp, feed, stepper, ws), inputs, outputs)
+    inputs, outputs = (rows, Y, stepper.scalars), (logits,)
+    bound = network.backend.bind(Step(mlp, feed, stepper, n), inputs, outputs)
 
     def step() -> None:
         stepper.load_scalars(0.0)

@@ -10,8 +10,8 @@ from random_formulas import RandomFormula, plain, random_arguments
 from whole_runs import NETWORKS, TRAINING, bfloat16_words, gather_all, train
 
 from gpunet.backends import Backend, get_backend
-from gpunet.program.expression import Graph
-from gpunet.program.launch import MOST_CHUNKS, ROWS_SUMMED
+from gpunet.kernels.expression import Graph
+from gpunet.kernels.launch import MOST_CHUNKS, ROWS_SUMMED
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no g++ to compile the kernels with")
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from gpunet.backends import arguments_read
-from gpunet.program.expression import Argument, trace
+from gpunet.kernels.expression import Argument, trace
 
 
 def table() -> Argument:
@@ -19,10 +18,6 @@ def test_equal_subexpressions_are_computed_once() -> None:
 def test_constants_that_compare_equal_but_differ_are_kept_apart() -> None:
     graph = trace(lambda xp, x: (x * 0.0, x * -0.0), [table()])
     assert graph.outputs[0] is not graph.outputs[1]
-
-
-def test_which_arguments_are_read() -> None:
-    assert arguments_read(lambda xp, a, b, c: a + c * 2.0, 3) == {0, 2}
 
 
 @pytest.mark.parametrize(

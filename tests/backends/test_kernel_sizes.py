@@ -11,21 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 import textbook
+from pieces import Updates, end
 from whole_runs import as_float32
 
 from gpunet import optim, random
 from gpunet.backends import Array, Backend
+from gpunet.kernels.cuda_source import SUM_THREADS
+from gpunet.kernels.expression import BATCH, FLOAT
+from gpunet.kernels.launch import MOST_BLOCKS, MOST_CHUNKS, ROWS_SUMMED, THREADS, WARP, chunks_of
 from gpunet.nn.activations import ACTIVATIONS
-from gpunet.nn.dense import Dropout
-from gpunet.nn.losses import LOSSES, end
-from gpunet.nn.workspace import LayerBuffers, add_dropout
+from gpunet.nn.architecture import describe
+from gpunet.nn.backprop import Perceptron
+from gpunet.nn.losses import LOSSES
 from gpunet.parity import UNIT_ROUNDOFF, assert_within_bound, gamma
-from gpunet.program.cuda_source import SUM_THREADS
-from gpunet.program.launch import MOST_BLOCKS, MOST_CHUNKS, ROWS_SUMMED, THREADS, WARP, chunks_of
+from gpunet.program.compiled import compiled
 
 MAIN = (11_272, 196)  # the examples of mnist58, and the hidden layer
 PARAMETERS = 784 * 196 + 196 + 196 + 1
 GRID = MOST_BLOCKS * THREADS  # all threads that are launched at once; what is more takes turns
+
+pytestmark = pytest.mark.usefixtures("launches")
 
 
 def around(*sizes: int) -> list[int]:
@@ -199,13 +204,12 @@ def test_momentum_on_more_parameters_than_threads(backend: Backend, dtype: str) 
     for size in around(GRID):
         theta, grad = integers(size), 16 * integers(size, seed=1)
         device = backend.array(theta, dtype)
-        stepper = optim.SGD(0.25, momentum=0.5).start(
-            backend, device, backend.array(grad, dtype), size
-        )
+        rule = optim.SGD(0.25, momentum=0.5)
+        stepper = Updates(rule, backend, device, backend.array(grad, dtype), size)
         stepper.step(0.0)
         stepper.step(0.0)
         # v1 = -g/4; v2 = v1/2 - g/4 = -3g/8; theta + v1 + v2
-        check(backend, stepper.moments[0], -grad * 3 // 8, size)
+        check(backend, stepper.stepper.moments[0], -grad * 3 // 8, size)
         check(backend, device, theta - grad * 5 // 8, size)
 
 
@@ -225,7 +229,7 @@ def test_rules_on_the_main_network(backend: Backend, dtype: str, name: str) -> N
     optimizer, rule = RULES[name]
     theta, grad = np.random.default_rng(0).uniform(0.5, 1, (2, PARAMETERS)).astype(dtype)
     device = backend.array(theta, dtype)
-    stepper = optimizer.start(backend, device, backend.array(grad, dtype), WEIGHTS)
+    stepper = Updates(optimizer, backend, device, backend.array(grad, dtype), WEIGHTS)
     state: dict[str, Any] = {}
     expected = start = theta.astype(np.float64)
     for t in (1, 2):
@@ -237,7 +241,7 @@ def test_rules_on_the_main_network(backend: Backend, dtype: str, name: str) -> N
     u = UNIT_ROUNDOFF[dtype]
     bound = gamma(80, u) * np.abs(expected - start) + gamma(8, u) * start
     assert_within_bound(backend.to_numpy(device), expected, bound, name)
-    for moment, right in zip(stepper.moments, state.values(), strict=True):
+    for moment, right in zip(stepper.stepper.moments, state.values(), strict=True):
         assert_within_bound(backend.to_numpy(moment), right, gamma(40, u) * right, name)
 
 
@@ -245,13 +249,19 @@ def test_dropout_masks(backend: Backend) -> None:
     """Four columns at a time; 0 or 2, so that the products are exact."""
     n, m = MAIN
     A = integers(n, m)
-    device = backend.array(A, "float32")
-    step = backend.array([[5]], "uint32")
-    buffers = LayerBuffers(device, device, device, device)
-    add_dropout(backend, buffers, n, m, "float32")
-    Dropout(backend, 0.5, 3, 1, step).forward(buffers)
-    check(backend, buffers.D, mask(3, 1, 5), MAIN)
-    check(backend, buffers.dropped, A * mask(3, 1, 5), MAIN)
+    perceptron = Perceptron.of(
+        describe([m, m, 1], "relu", "sigmoid", "binary_crossentropy", True, "mean", 0.5, "float32"),
+        seed=3,
+    )
+
+    def text(xp: Any, A: Any, step: Any) -> dict[str, Any]:
+        return {"dropped": A * perceptron.masks(xp, A, step)[0]}
+
+    specs = {"A": ((BATCH, m), FLOAT), "step": ((1, 1), "uint32")}
+    values = {"A": backend.array(A, "float32"), "step": backend.array([[5]], "uint32")}
+    values["dropped"] = backend.zeros(MAIN, "float32")
+    compiled(backend, text, specs, n, "float32")(n, values)
+    check(backend, values["dropped"], A * mask(3, 0, 5), MAIN)
 
 
 @cache

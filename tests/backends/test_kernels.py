@@ -5,6 +5,8 @@ import pytest
 
 from gpunet.backends import Backend
 
+pytestmark = pytest.mark.usefixtures("launches")
+
 
 def table(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(dtype)

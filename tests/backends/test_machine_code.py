@@ -8,7 +8,7 @@ import nvrtc
 import pytest
 from machine_code import assemble_all, kernels_of_runs, too_much
 
-from gpunet.program.cuda_source import SUM_THREADS
+from gpunet.kernels.cuda_source import SUM_THREADS
 
 pytestmark = pytest.mark.skipif(
     nvrtc.library() is None, reason="no NVRTC library: pip install nvidia-cuda-nvrtc-cu12"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gpunet
-from gpunet.backends import Backend
+from gpunet.backends import Backend, LaunchBackend
 from gpunet.backends.devices import numpy_backend
 from gpunet.backends.devices.numpy_backend import NumpyBackend
 from gpunet.backends.devices.team import Team
@@ -47,7 +47,7 @@ class InPieces(NumpyBackend):
 class AtOnce(NumpyBackend):
     """Nothing is cut or written on a tape."""
 
-    pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
+    pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
 
 
 @pytest.mark.parametrize("name", NETWORKS)

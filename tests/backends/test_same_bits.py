@@ -1,24 +1,15 @@
 """Whatever is drawn at random is the same on every device, to the bit."""
 
 import numpy as np
+from pieces import masks
 
 import gpunet
 from gpunet.backends import Backend, get_backend
 from gpunet.nn.initializers import INITIALIZERS
 
 
-def masks(backend: Backend, n: int, steps: int = 2) -> np.ndarray:
-    """Return the dropout mask of the second hidden layer, (n, 6), after some steps."""
-    network = gpunet.Network(
-        [3, 5, 6, 1], hidden="relu", dropout=0.5, device=backend, seed=11, init="uniform"
-    )
-    mlp = network.mlp
-    ws = mlp.workspace(n)
-    X = backend.array(np.ones((n, 3)), "float32")
-    for _ in range(steps):
-        mlp.backpropagate(X, ws.Y, ws)
-        mlp.count_step()
-    return backend.to_numpy(ws.layers[1].D)
+def mask(backend: Backend, n: int, steps: int = 2) -> np.ndarray:
+    return masks(backend, 6, 0.5, 11, n, steps, "float32")[-1]
 
 
 def test_initial_weights(backend: Backend, dtype: str) -> None:
@@ -33,15 +24,15 @@ def test_initial_weights(backend: Backend, dtype: str) -> None:
 
 
 def test_dropout_masks(backend: Backend) -> None:
-    found = masks(backend, 8)
+    found = mask(backend, 8)
     assert set(np.unique(found)) == {0.0, 2.0}
-    assert found.tobytes() == masks(get_backend("cpu"), 8).tobytes()
+    assert found.tobytes() == mask(get_backend("cpu"), 8).tobytes()
 
 
 def test_a_mask_depends_on_its_position_only(backend: Backend) -> None:
     """Not on the size of the batch, nor on the masks of other layers or steps."""
-    np.testing.assert_array_equal(masks(backend, 3), masks(backend, 8)[:3])
-    assert not np.array_equal(masks(backend, 8, steps=1), masks(backend, 8, steps=2))
+    np.testing.assert_array_equal(mask(backend, 3), mask(backend, 8)[:3])
+    assert not np.array_equal(mask(backend, 8, steps=1), mask(backend, 8, steps=2))
 
 
 def test_shuffles(backend: Backend) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import gpunet
-from gpunet.backends import Backend, get_backend, selection
+from gpunet.backends import Backend, LaunchBackend, get_backend, selection
 from gpunet.backends.devices.array_api import ArrayApiBackend
 from gpunet.backends.devices.numpy_backend import NumpyBackend
+from gpunet.backends.devices.strict_device import StrictDeviceBackend
 from gpunet.backends.diagnosis.failures import Facts, explain
 from gpunet.backends.diagnosis.probe import probe
 from gpunet.errors import ArgumentError, DeviceError, GpunetError
@@ -122,13 +123,14 @@ def of_class(cls: type) -> dict[str, list[str]]:
 
 def test_every_backend_has_the_same_signatures() -> None:
     """CuPy's is read as text, so that it is checked where CuPy cannot be imported."""
-    wanted = of_class(Backend)
-    for cls in (NumpyBackend, ArrayApiBackend):
+    wanted = of_class(LaunchBackend)
+    assert of_class(ArrayApiBackend) == of_class(Backend)
+    for cls in (NumpyBackend, StrictDeviceBackend):
         assert of_class(cls) == wanted
     path = Path(selection.__file__).parent / "devices" / "cupy_backend.py"
     (cupy,) = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
     functions = (node for node in cupy.body if isinstance(node, ast.FunctionDef))
     found = signatures({f.name: [a.arg for a in f.args.args] for f in functions})
     assert found.items() <= wanted.items()
-    abstract = Backend.__abstractmethods__
+    abstract = LaunchBackend.__abstractmethods__
     assert abstract <= found.keys()

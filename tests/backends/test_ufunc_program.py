@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from random_formulas import RandomFormula, plain, random_arguments
 
 from gpunet.backends import get_backend
-from gpunet.program import ufunc_program
+from gpunet.kernels import ufunc_program
 
 SMALL_BLOCK = 24
 

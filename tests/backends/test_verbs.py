@@ -110,6 +110,7 @@ def test_take_leaves_its_source_alone(backend: Backend, dtype: str) -> None:
     np.testing.assert_array_equal(backend.to_numpy(X), table(dtype, 4, 2))
 
 
+@pytest.mark.usefixtures("launches")
 @pytest.mark.parametrize("turned", ["", "A", "B", "AB"])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 4), (2, 300, 3), (4, 1, 5)])
 def test_matmul_is_within_its_error_bound(
@@ -126,6 +127,7 @@ def test_matmul_is_within_its_error_bound(
     assert (np.abs(backend.to_numpy(out) - exact) <= bound).all()
 
 
+@pytest.mark.usefixtures("launches")
 def test_matmul_writes_into_a_part_of_a_vector(backend: Backend, dtype: str) -> None:
     flat = backend.zeros((8,), dtype)
     out = backend.reshape(flat[1:7], (2, 3))
@@ -133,6 +135,7 @@ def test_matmul_writes_into_a_part_of_a_vector(backend: Backend, dtype: str) -> 
     assert backend.to_numpy(flat).tolist() == [0, 1, 2, 3, 2, 4, 6, 0]
 
 
+@pytest.mark.usefixtures("launches")
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (7, 1), (300, 4), (3, 300)])
 def test_sum_is_within_its_error_bound(
@@ -146,6 +149,7 @@ def test_sum_is_within_its_error_bound(
     assert (np.abs(backend.to_numpy(out) - exact) <= bound).all()
 
 
+@pytest.mark.usefixtures("launches")
 @pytest.mark.parametrize("axis", [0, 1])
 def test_the_same_sum_twice_gives_the_same_bits(backend: Backend, axis: int) -> None:
     x = backend.array(table("float32", 257, 129), "float32")
@@ -157,6 +161,7 @@ def test_the_same_sum_twice_gives_the_same_bits(backend: Backend, axis: int) -> 
     np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.usefixtures("launches")
 def test_a_shorter_sum_after_a_longer_one(backend: Backend) -> None:
     """The vector of ones that a backend may keep is longer than the second table."""
     for n in (5, 3, 6):
@@ -165,6 +170,7 @@ def test_a_shorter_sum_after_a_longer_one(backend: Backend) -> None:
         assert backend.to_numpy(out).tolist() == [n, n]
 
 
+@pytest.mark.usefixtures("launches")
 def test_products_that_overflow_do_so_silently(backend: Backend) -> None:
     big, out = backend.array([[1e30]], "float32"), backend.zeros((1, 1), "float32")
     backend.matmul(big, big, out=out)

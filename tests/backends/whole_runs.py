@@ -1,12 +1,15 @@
 """Whole training runs and all kinds of gathers, to launch every kernel that the package has."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from pieces import kernel
 
 import gpunet
 from gpunet.backends import Backend
-from gpunet.nn.products import Split16
+from gpunet.kernels.expression import FLOAT, UINT16
+from gpunet.program.rewrites.precision import parts_of_8_bits
 
 NETWORKS: dict[str, Callable[[Backend, str], gpunet.Network]] = {
     "deep, with dropout": lambda backend, dtype: gpunet.Network(
@@ -61,8 +64,13 @@ def bfloat16_words(backend: Backend) -> list[np.ndarray]:
     x = np.random.default_rng(0).normal(size=(9, 5)).astype("float32")
     x[0] = [0.0, -0.0, 1.0, 2.0**-100, -(2.0**90)]
     outs = [backend.zeros(x.shape, backend.bfloat16) for _ in range(3)]
-    split = Split16(backend, scale=1 / 255)._split
-    split(backend.array(x, "float32"), outs[0], out=tuple(outs))
+    dtype = UINT16 if backend.bfloat16 == UINT16 else FLOAT
+
+    def split(xp: Any, x: Any) -> Any:
+        parts = parts_of_8_bits(x * (1 / 255))
+        return parts if dtype == FLOAT else tuple(xp.astype(part, dtype) for part in parts)
+
+    kernel(backend, split)(backend.array(x, "float32"), out=tuple(outs))
     X = backend.array(np.arange(256).reshape(32, 8), "uint8")
     for rows in (slice(3, 32), backend.array([31, 0, 7, 31], "int64")):
         outs.append(backend.zeros((29 if isinstance(rows, slice) else 4, 8), backend.bfloat16))

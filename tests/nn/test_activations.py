@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import textbook
+from pieces import kernel
 
 from gpunet.backends import Backend
 from gpunet.nn.activations import ACTIVATIONS
@@ -13,15 +14,15 @@ ELEMENTWISE = [name for name, a in ACTIVATIONS.items() if a.elementwise]
 
 def g(backend: Backend, name: str, Z: np.ndarray) -> np.ndarray:
     out = backend.zeros(Z.shape, Z.dtype)
-    backend.kernel(ACTIVATIONS[name].g)(backend.array(Z, Z.dtype), out=out)
+    kernel(backend, ACTIVATIONS[name].g)(backend.array(Z, Z.dtype), out=out)
     return backend.to_numpy(out)
 
 
 def g_prime(backend: Backend, name: str, Z: np.ndarray) -> np.ndarray:
     derivative = ACTIVATIONS[name].g_prime
     out, A = backend.zeros(Z.shape, Z.dtype), backend.array(g(backend, name, Z), Z.dtype)
-    kernel = backend.kernel(lambda xp, Z, A: xp.abs(Z) * 0.0 + derivative(xp, Z, A))
-    kernel(backend.array(Z, Z.dtype), A, out=out)
+    run = kernel(backend, lambda xp, Z, A: xp.abs(Z) * 0.0 + derivative(xp, Z, A))
+    run(backend.array(Z, Z.dtype), A, out=out)
     return backend.to_numpy(out)
 
 
@@ -118,6 +119,6 @@ def test_nan_passes_through(backend: Backend, dtype: str, name: str) -> None:
     if ACTIVATIONS[name].elementwise and name != "identity":  # whose slope is 1 anywhere
         derivative = ACTIVATIONS[name].g_prime
         out, A = backend.zeros((2, 1), dtype), backend.array(g(backend, name, Z), dtype)
-        kernel = backend.kernel(lambda xp, Z, A, one: one * derivative(xp, Z, A))
-        kernel(backend.array(Z, dtype), A, backend.array([[1], [1]], dtype), out=out)
+        run = kernel(backend, lambda xp, Z, A, one: one * derivative(xp, Z, A))
+        run(backend.array(Z, dtype), A, backend.array([[1], [1]], dtype), out=out)
         assert np.isnan(backend.to_numpy(out)).tolist() == [[True], [False]]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import textbook
+from pieces import head, kernel, score
 
 from gpunet.backends import Backend
 from gpunet.nn.activations import ACTIVATIONS
-from gpunet.nn.losses import LOSSES, head, score
+from gpunet.nn.losses import LOSSES
 
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 CROSSENTROPIES = [("sigmoid", "binary_crossentropy"), ("softmax", "categorical_crossentropy")]
@@ -20,8 +21,8 @@ def end(
     outs = [backend.zeros(shape, dtype) for shape in ((n, 1), (n, 1), (n, m), (n, m))]
     parts = LOSSES[loss], ACTIVATIONS[output]
     b, Z, Y = backend.zeros((m,), dtype), backend.array(Z, dtype), backend.array(Y, dtype)
-    backend.kernel(score(*parts))(Z, Y, out=tuple(outs[:2]))
-    backend.kernel(head(*parts))(Z, b, Y, share, out=tuple(outs[2:]))
+    kernel(backend, score(*parts))(Z, Y, out=tuple(outs[:2]))
+    kernel(backend, head(*parts))(Z, b, Y, share, out=tuple(outs[2:]))
     each, correct, _, dZ = map(backend.to_numpy, outs)
     return each[:, 0], correct[:, 0], dZ
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import textbook
+from pieces import Updates
 
 import gpunet
 from gpunet.backends import Backend
@@ -45,7 +46,7 @@ def numbers(dtype: str) -> tuple[np.ndarray, np.ndarray]:
 def run(backend: Backend, dtype: str, optimizer: Optimizer, weights: int = WEIGHTS) -> np.ndarray:
     start, gradients = numbers(dtype)
     theta, grad = backend.array(start, dtype), backend.zeros(start.shape, dtype)
-    stepper = optimizer.start(backend, theta, grad, weights)
+    stepper = Updates(optimizer, backend, theta, grad, weights)
     for step, g in enumerate(gradients):
         backend.assign(grad, g)
         stepper.step(float(step))
@@ -117,7 +118,7 @@ def test_long_gradients_are_clipped(backend: Backend, dtype: str, norm: float) -
 
 def test_a_gradient_of_zeros_can_be_clipped(backend: Backend, dtype: str) -> None:
     theta, grad = backend.array(np.ones(3), dtype), backend.zeros((3,), dtype)
-    gpunet.SGD(0.1, clip_norm=1.0).start(backend, theta, grad, 3).step(0.0)
+    Updates(gpunet.SGD(0.1, clip_norm=1.0), backend, theta, grad, 3).step(0.0)
     assert backend.to_numpy(theta).tolist() == [1, 1, 1]
 
 

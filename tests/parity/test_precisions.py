@@ -1,27 +1,23 @@
 """TF32 and the split into 16-bit numbers: on tensor cores or by the same roundings in float32."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from pieces import kernel
 
 import gpunet
-from gpunet.backends import Backend, get_backend
+from gpunet.backends import Backend, LaunchBackend, get_backend
 from gpunet.datasets import Dataset
 from gpunet.errors import ArgumentError
-from gpunet.nn.products import Products, Split16, leading
 from gpunet.parity.bounds_backend import PRECISIONS
-from gpunet.parity.lockstep import PRECISION_CONTROLS, Trainee, _WithProducts, lockstep
+from gpunet.parity.lockstep import PRECISION_CONTROLS, lockstep
 from gpunet.parity.verify import MARGIN, NETWORKS
+from gpunet.program.rewrites.precision import leading, parts_of_8_bits
 
 CHOSEN = ["tf32", "split16"]
 LEADING = np.uint32(0xFFFFE000)  # 11 bits of the significand, one of which is not stored
-
-
-class Plain(type(get_backend("cpu"))):
-    """NumPy without a tape, on which only its own calls can be written."""
-
-    pieces, parallel, bind = Backend.pieces, Backend.parallel, Backend.bind
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +50,21 @@ def test_a_coarser_one_that_poses_as_it_is_caught(train: Dataset, name: str) -> 
 def test_operands_that_are_cut_off_are_within_the_bounds(train: Dataset, network: str) -> None:
     """As some hardware does for TF32, instead of rounding them."""
 
-    def cut_off(subject: Trainee) -> None:
-        backend = subject.backend
+    class CutsOff(type(get_backend("cpu"))):
+        """NumPy without a tape, on which only its own calls can be written."""
 
-        def matmul(A: np.ndarray, B: np.ndarray, out: np.ndarray, **how: bool) -> None:
+        pieces, parallel, bind = LaunchBackend.pieces, LaunchBackend.parallel, Backend.bind
+        tensor_cores = True
+
+        def matmul(self, A: Any, B: Any, out: Any, add: bool = False, tf32: bool = False) -> None:
+            if not tf32:  # a sum down the columns
+                super().matmul(A, B, out, add)
+                return
             cut = [(np.ascontiguousarray(x).view("uint32") & LEADING).view("f4") for x in (A, B)]
-            backend.matmul(*cut, out=out)
-
-        subject.workspace.products = Products(_WithProducts(backend, matmul))
+            super().matmul(*cut, out=out)
 
     settings, optimizer = NETWORKS[network]
-    checks = list(
-        lockstep(Plain(), PRECISIONS["tf32"], settings, train, optimizer, sabotage=cut_off)
-    )
+    checks = list(lockstep(CutsOff(), PRECISIONS["tf32"], settings, train, optimizer))
     assert [check for check in checks if not check.passed] == []
     assert max(check.ratio for check in checks if check.name == "dW1 as a whole") > 0.2
 
@@ -90,10 +88,9 @@ def test_tf32_is_no_float32_but_the_split_is(train: Dataset) -> None:
 def test_three_parts_of_eight_bits_are_the_whole_number(backend: Backend) -> None:
     x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
     x[0] = [0.0, -0.0, 1.0, 2.0**-100, -(2.0**90)]
-    split = Split16(backend)
     outs = tuple(backend.zeros(x.shape, "float32") for _ in range(3))
-    device = backend.array(x, "float32")
-    split._split(device, outs[0], out=outs)
+    split = kernel(backend, lambda xp, x: parts_of_8_bits(x))
+    split(backend.array(x, "float32"), out=outs)
     parts = [backend.to_numpy(out) for out in outs]
     np.testing.assert_array_equal(parts[0] + (parts[1] + parts[2]), x)
     for part in parts:  # a bfloat16 number has nothing in its lower 16 bits

@@ -11,7 +11,7 @@ from backends.random_formulas import RandomFormula
 from hypothesis import assume, given
 
 from gpunet.parity.bounds_backend import PRECISIONS, REFERENCE_U
-from gpunet.parity.running_error import Bounded, Condition, Namespace, likely_gamma
+from gpunet.parity.running_error import Arithmetic, Bounded, Condition, Namespace, likely_gamma
 from gpunet.parity.within import gamma
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -47,7 +47,7 @@ OPERATIONS: dict[str, tuple[Formula, tuple[float, float, float]]] = {
 }
 SELECT = ("where", "where at most", "equal", "equal conditions")
 BOUNDS = {
-    name: Namespace(p.u + REFERENCE_U, float(np.finfo(p.dtype).tiny), likely_gamma)
+    name: Namespace(Arithmetic(p.u + REFERENCE_U, float(np.finfo(p.dtype).tiny), likely_gamma))
     for name, p in PRECISIONS.items()
 }
 
@@ -68,7 +68,7 @@ NUMPY = NumpyWithAstype()
 
 def bounded(value: np.ndarray, error: np.ndarray, dtype: str) -> Bounded:
     u, tiny = PRECISIONS[dtype].u + REFERENCE_U, float(np.finfo(dtype).tiny)
-    return Bounded(value, error, u, tiny)
+    return Bounded(value, error, Arithmetic(u, tiny))
 
 
 def operand(random: Any, dtype: str, low: float, high: float, least: float) -> Any:
@@ -162,11 +162,11 @@ def test_the_sum_of_exact_numbers_is_off_by_its_own_roundings(seed: int, n: int)
     """In any order: one after the other, and as NumPy does it."""
     x = np.random.default_rng(seed).random((20, n), np.float32)
     exact = bounded(x.astype(np.float64), np.zeros(x.shape), "float32")
-    xp = Namespace(exact.u, exact.tiny, gamma)
+    xp = Namespace(exact.how)
     bound = xp.sum(exact, axis=-1, keepdims=True)
     for found in (np.cumsum(x, axis=1, dtype=np.float32)[:, -1:], x.sum(axis=1, keepdims=True)):
         assert (np.abs(found - bound.value) <= bound.error).all()
-    np.testing.assert_allclose(bound.error, gamma(n, exact.u) * bound.value, rtol=1e-12)
+    np.testing.assert_allclose(bound.error, gamma(n, exact.how.u) * bound.value, rtol=1e-12)
 
 
 @given(seed=SEEDS, share=st.sampled_from([0.0, 1e-3, 1.0]))

@@ -3,44 +3,45 @@
 import numpy as np
 import pytest
 
-from gpunet.nn.products import leading
-from gpunet.parity.bounds_backend import PRECISIONS, REFERENCE_U, BoundedArray
+from gpunet.parity.bounds_backend import PRECISIONS, REFERENCE_U
 from gpunet.parity.check import compare
+from gpunet.parity.running_error import Bounded
 from gpunet.parity.whole import noise, outward
+from gpunet.program.rewrites.precision import leading
 
 SINGLE, TF32 = PRECISIONS["float32"], PRECISIONS["tf32"]
 U = SINGLE.u + REFERENCE_U
 
 
 @pytest.fixture(scope="module")
-def exact() -> BoundedArray:
+def exact() -> Bounded:
     """10,000 numbers that are rounded once: no more is known of them than that."""
     x = np.random.default_rng(0).normal(size=10_000)
-    return BoundedArray(x, U * np.abs(x))
+    return Bounded(x, U * np.abs(x))
 
 
-def test_roundings_move_nothing(exact: BoundedArray) -> None:
+def test_roundings_move_nothing(exact: Bounded) -> None:
     """8 deviations are as many as uniform roundings have in 19 of theirs."""
     check = outward("theta", exact.value.astype(np.float32), exact, U, step=3)
     assert 0 < check.ratio < 0.4
     assert (check.name, check.step, check.where, check.passed) == ("theta", 3, (), True)
 
 
-def test_what_no_element_shows_is_seen_in_the_sum(exact: BoundedArray) -> None:
+def test_what_no_element_shows_is_seen_in_the_sum(exact: Bounded) -> None:
     """Cut off, or rounded up, where an element may be off by as much."""
     rounded, size = exact.value.astype(np.float32), np.abs(exact.value)
     cut_off = np.where(np.abs(rounded) > size, np.nextafter(rounded, np.float32(0)), rounded)
     away = np.where(np.abs(rounded) < size, np.nextafter(rounded, 2 * rounded), rounded)
-    wide = BoundedArray(exact.value, 2 * exact.error)
+    wide = Bounded(exact.value, 2 * exact.error)
     for wrong in (cut_off, away):
         assert compare("theta", wrong, wide).passed
         assert outward("theta", wrong, wide, 2 * U, 1).ratio > 2
 
 
-def test_what_else_is_counted_in_may_be_all_of_one_kind(exact: BoundedArray) -> None:
+def test_what_else_is_counted_in_may_be_all_of_one_kind(exact: Bounded) -> None:
     """An error that was passed on is not independent from element to element."""
     passed_on = 1e-3 * np.abs(exact.value)
-    shifted = BoundedArray(exact.value, exact.error + passed_on)
+    shifted = Bounded(exact.value, exact.error + passed_on)
     found = exact.value * (1 + 0.99e-3)
     assert outward("theta", found, shifted, U, 1).passed
     assert not outward("theta", exact.value * (1 + 1.01e-3), shifted, U, 1).passed
@@ -106,11 +107,11 @@ def test_where_all_is_0_nothing_else_may_be(found: float, ratio: float) -> None:
     zeros = np.zeros((4, 3)), np.zeros((4, 2))
     least = noise("dW1", whole, *zeros, SINGLE, 1).ratio
     assert least == ratio or (found == 1.0 and least > 1e30)  # room for an underflow
-    x = BoundedArray(np.ones(3), np.zeros(3))
+    x = Bounded(np.ones(3), np.zeros(3))
     assert outward("theta", x.value + whole[:, 0], x, 0.0, 1).ratio == ratio
 
 
 def test_where_nothing_is_known_a_number_passes_and_a_nan_does_not() -> None:
-    x = BoundedArray(np.ones(3), np.array([0.0, np.inf, 0.0]))
+    x = Bounded(np.ones(3), np.array([0.0, np.inf, 0.0]))
     assert outward("theta", np.full(3, 7.0), x, U, 1).ratio == 0.0
     assert outward("theta", np.array([1.0, np.nan, 1.0]), x, U, 1).ratio == np.inf

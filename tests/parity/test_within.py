@@ -42,6 +42,7 @@ def test_gamma_knows_formats_by_name() -> None:
         gamma(784, "flaot32")
 
 
+@pytest.mark.usefixtures("launches")
 def test_a_product_is_within_its_bound_on_every_backend(backend: Backend, dtype: str) -> None:
     A, B = numbers(0, 20, 300).astype(dtype), numbers(1, 300, 10).astype(dtype)
     out = backend.zeros((20, 10), dtype)
@@ -52,6 +53,7 @@ def test_a_product_is_within_its_bound_on_every_backend(backend: Backend, dtype:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.usefixtures("launches")
 def test_a_sum_is_within_its_bound_on_every_backend(backend: Backend, axis: int) -> None:
     x = numbers(2, 200, 30)
     out = backend.zeros((x.shape[1 - axis],), "float32")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import textbook
+from pieces import masks
 from same import assert_same_parameters, host
 
 import gpunet
@@ -90,8 +91,9 @@ def test_each_epoch_covers_each_example_once(
     def bind(step, inputs, outputs):
         def run(inputs, outputs) -> None:
             step(*inputs, *outputs)
-            seen = backend.to_numpy(step.ws.X if step.X is None else step.X)
-            batches.append(seen[:, 0].tolist())
+            X = backend.to_numpy(step.feed.source)
+            rows = backend.to_numpy(inputs[0]) if step.X is None else slice(None)
+            batches.append(X[rows, 0].tolist())
 
         return run
 
@@ -143,22 +145,16 @@ def test_dropout_leaves_out_its_share_and_evaluation_none(make: Make, problem: P
 def test_dropout_masks(backend: gpunet.Backend, dtype: str) -> None:
     """Each entry is 0 or 1 / (1 - rate), of the right share, and new at each step."""
     rate, n, columns = 0.3, 200, 50
-    network = gpunet.Network([2, columns, 1], dropout=rate, device=backend, dtype=dtype)
-    mlp, ws = network.mlp, network.mlp.workspace(n)
-    masks = []
-    for _ in range(2):
-        mlp.dropouts[0].forward(ws.layers[0])
-        mlp.count_step()
-        masks.append(backend.to_numpy(ws.layers[0].D))
+    drawn = masks(backend, columns, rate, 0, n, 2, dtype)
     kept = np.dtype(dtype).type(1 / (1 - rate))
-    for D in masks:
+    for D in drawn:
         assert set(np.unique(D)) == {0, kept}
         # The share of zeros has the standard error sqrt(p (1-p) / n); the seed is fixed.
         assert abs((D == 0).mean() - rate) < 5 * np.sqrt(rate * (1 - rate) / D.size)
         # Neither rows nor columns repeat.
         assert len(np.unique(D, axis=0)) == n
         assert len(np.unique(D, axis=1).T) == columns
-    assert (masks[0] != masks[1]).any()
+    assert (drawn[0] != drawn[1]).any()
 
 
 def test_a_data_set_of_bytes_is_its_scaled_floats(make: Make) -> None:

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Kernel, as_host, refuse_tf32
+from gpunet.backends.base import Array, Backend, as_host
 from gpunet.errors import DeviceError
-from gpunet.program.expression import Formula
 
 
 class ArrayApiBackend(Backend):
-    """Calls the formulas with the namespace itself: plain, and the check on all the others."""
+    """Is given the texts as they stand: plain, and the check on all the others."""
 
     def __init__(self, xp: Any) -> None:
         self.xp = self._conforming(xp)
@@ -62,47 +61,6 @@ class ArrayApiBackend(Backend):
         """Gather and scale: ``out = scale * X[rows]``."""
         gathered = X[rows, :] if isinstance(rows, slice) else self.xp.take(X, rows, axis=0)
         out[...] = self.xp.astype(gathered, out.dtype) * scale
-
-    def matmul(self, A: Array, B: Array, out: Array, add: bool = False, tf32: bool = False) -> None:
-        """``out = A @ B``."""
-        refuse_tf32(tf32, self.describe())
-        with np.errstate(over="ignore", invalid="ignore"):  # the namespace may be NumPy's
-            out[...] = out + A @ B if add else A @ B
-
-    def sum(self, x: Array, axis: int, out: Array) -> None:
-        """Sum along ``axis``."""
-        out[...] = self.xp.sum(x, axis=axis)
-
-    def kernel(self, formula: Formula) -> Kernel:
-        """Return the formula called as it stands, its results copied into ``out``."""
-
-        def run(*arguments: Any, out: Array | tuple[Array, ...]) -> None:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                result = formula(self.xp, *arguments)
-                if isinstance(out, tuple):
-                    # An argument returned as it stands may also be one of the targets.
-                    values = [
-                        self.xp.asarray(v, copy=True) if any(v is a for a in arguments) else v
-                        for v in result
-                    ]
-                    for target, value in zip(out, values, strict=True):
-                        target[...] = value
-                else:
-                    out[...] = result
-
-        return run
-
-    def column_sums(self, formula: Formula) -> Kernel:
-        """Return the formula called as it stands, its results summed into ``out``."""
-
-        def run(*arguments: Any, out: Array | tuple[Array, ...]) -> None:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                result = formula(self.xp, *arguments)
-                outs, results = (out, result) if isinstance(out, tuple) else ((out,), (result,))
-                for target, value in zip(outs, results, strict=True):
-                    target[...] = self.xp.sum(value, axis=0, keepdims=True)
-
-        return run
 
     def synchronize(self) -> None:
         """Do nothing: reading a value waits for it."""

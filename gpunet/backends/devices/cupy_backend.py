@@ -15,10 +15,10 @@ import cupy
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Kernel, Work, as_host
+from gpunet.backends.base import Array, Kernel, LaunchBackend, Work, as_host
 from gpunet.backends.devices.cupy_products import Products
-from gpunet.program.call import Call, strides
-from gpunet.program.cuda_source import (
+from gpunet.kernels.call import Call, strides
+from gpunet.kernels.cuda_source import (
     OPTIONS,
     SUM_THREADS,
     cuda_source,
@@ -26,11 +26,11 @@ from gpunet.program.cuda_source import (
     needs_row_warps,
     sums_source,
 )
-from gpunet.program.expression import Formula, trace
-from gpunet.program.launch import THREADS, WARP, blocks_for, chunks_of
+from gpunet.kernels.expression import Formula, trace
+from gpunet.kernels.launch import THREADS, WARP, blocks_for, chunks_of
 
 
-class CupyBackend(Backend):
+class CupyBackend(LaunchBackend):
     """Runs on one GPU. Work is queued on the device; only to_numpy and synchronize wait.
 
     Several threads may use it; they take turns, so that a graph holds the work of one only.

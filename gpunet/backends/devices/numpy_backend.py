@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Array, Backend, Bound, Kernel, Work, as_host, refuse_tf32
+from gpunet.backends.base import Array, Bound, Kernel, LaunchBackend, Work, as_host, refuse_tf32
 from gpunet.backends.devices.blas_threads import LARGE_WORK, SMALL_PRODUCT, one_thread
 from gpunet.backends.devices.team import Team
-from gpunet.program.expression import Formula
-from gpunet.program.ufunc_program import Programs, Scratch
+from gpunet.kernels.expression import Formula
+from gpunet.kernels.ufunc_program import Programs, Scratch
 
 NumpyCall = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 # Multiplications in one piece of work that is shared out: some milliseconds.
@@ -62,7 +62,7 @@ class Own(threading.local):
         self.tape: Tape | None = None
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(LaunchBackend):
     """Runs on the CPU. Several threads may use one object, each on arrays of its own."""
 
     xp: Any = np

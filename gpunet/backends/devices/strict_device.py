@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpunet.backends.base import Backend, Kernel, Work, as_host
+from gpunet.backends.base import Kernel, LaunchBackend, Work, as_host
 from gpunet.backends.devices.numpy_backend import NumpyBackend
-from gpunet.program.expression import Formula
+from gpunet.kernels.expression import Formula
 
 
 class StrictDeviceError(TypeError):
@@ -79,7 +79,7 @@ class DeviceArray:
     item = tolist = copy = astype = reshape = sum = _refuse
 
 
-class StrictDeviceBackend(Backend):
+class StrictDeviceBackend(LaunchBackend):
     """Computes with NumPy, and counts.
 
     Attributes:

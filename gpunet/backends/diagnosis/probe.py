@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpunet.backends.base import Array, Backend
+from gpunet.backends.base import Array, LaunchBackend
 from gpunet.backends.diagnosis.failures import DiagnosedError, Failure
 
 
 class Probe:
     """Submits a kernel, a product and two sums; ``check`` waits for them and compares."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: LaunchBackend) -> None:
         self.backend = backend
         self.x = backend.array(np.arange(6.0).reshape(2, 3), "float32")
         self.doubled = backend.zeros((2, 3), "float32")
@@ -47,7 +47,7 @@ class Probe:
                 )
 
 
-def probe(backend: Backend) -> None:
+def probe(backend: LaunchBackend) -> None:
     """Run a small kernel and a small product and wait for both; whatever fails, raises."""
     small = Probe(backend)
     small.kernel()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunet.backends import get_backend
+from gpunet.backends import LaunchBackend, get_backend
 from gpunet.bench.job import Job
 from gpunet.bench.peers.base import Peer
 from gpunet.training.epochs import chunks_of
@@ -28,9 +28,10 @@ class Products(Peer):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.backend = get_backend(job.device)
+        self.backend = backend = get_backend(job.device)
+        assert isinstance(backend, LaunchBackend)
         # NumPy's own product, not gpunet's choice of threads for it.
-        self.matmul: Any = self.backend.matmul if self.backend.name != "numpy" else np.matmul
+        self.matmul: Any = backend.matmul if backend.name != "numpy" else np.matmul
         self.W = [self.backend.array(W, "float32") for W, _ in job.weights()]
         self.dW = [self._filled(W.shape) for W in self.W]
         rows = min(job.batch or self.n, self.n)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunet.program.expression import BOOL, FLOAT, UINT16, UINT32, UINT64, Argument
+from gpunet.kernels.expression import BOOL, FLOAT, UINT16, UINT32, UINT64, Argument
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gpunet.program.call import Call
-from gpunet.program.expression import BOOL, FLOAT, REDUCTIONS, UINT16, UINT32, UINT64, Graph, Node
+from gpunet.kernels.call import Call
+from gpunet.kernels.expression import BOOL, FLOAT, REDUCTIONS, UINT16, UINT32, UINT64, Graph, Node
 
 C_TYPES = {
     "uint8": "unsigned char",

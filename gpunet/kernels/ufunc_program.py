@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.program.call import Call
-from gpunet.program.expression import REDUCTIONS, Formula, Graph, Node, trace
+from gpunet.kernels.call import Call
+from gpunet.kernels.expression import REDUCTIONS, Formula, Graph, Node, trace
 
 # Elements of a scratch block: 256 kB of float32. Smaller ones would stay in a nearer cache, but
 # cost more calls, and between the calls threads wait for each other.

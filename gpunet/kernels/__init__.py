@@ -1,0 +1,1 @@
+"""From a formula to one kernel: recording it, NumPy calls, CUDA source."""
