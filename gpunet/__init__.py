@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from gpunet.nn.network import Network, load
     from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
     from gpunet.parity.gradient_check import gradient_check
-    from gpunet.training import Callback, Checkpoint, EarlyStopping, History, fit
+    from gpunet.training import (
+        Callback,
+        Checkpoint,
+        EarlyStopping,
+        History,
+        Monitor,
+        Progress,
+        Run,
+        fit,
+    )
 
 _HOMES = {
     "gpunet.backends": ("Backend", "available_devices", "get_backend"),
@@ -25,7 +34,16 @@ _HOMES = {
     "gpunet.nn.network": ("Network", "load"),
     "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
     "gpunet.parity.gradient_check": ("gradient_check",),
-    "gpunet.training": ("Callback", "Checkpoint", "EarlyStopping", "History", "fit"),
+    "gpunet.training": (
+        "Callback",
+        "Checkpoint",
+        "EarlyStopping",
+        "History",
+        "Monitor",
+        "Progress",
+        "Run",
+        "fit",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -39,8 +57,11 @@ __all__ = [
     "EarlyStopping",
     "GpunetError",
     "History",
+    "Monitor",
     "Network",
+    "Progress",
     "RMSProp",
+    "Run",
     "available_devices",
     "datasets",
     "fit",

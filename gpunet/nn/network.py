@@ -192,7 +192,10 @@ class Network:
 
     def predict_proba(self, X: Any) -> NDArray:
         """Return the network's outputs, (n, outputs)."""
-        feed = self._like_training_data(X, need_targets=False)
+        return self.outputs(self._like_training_data(X, need_targets=False))
+
+    def outputs(self, feed: Feed) -> NDArray:
+        """Return the outputs, (n, outputs), for examples that are on the device already."""
         outputs = self.backend.zeros((feed.n, self.architecture.sizes[-1]), self.architecture.dtype)
 
         def compute() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from gpunet.datasets.dataset import Dataset
 from gpunet.errors import ArgumentError
 from gpunet.nn.examples import Examples
-from gpunet.nn.feed import Feed
 from gpunet.nn.input_format import InputFormat, format_of
 from gpunet.nn.network import Network
 from gpunet.ranges import whole
@@ -64,8 +63,8 @@ def examples_and_format(network: Network, X: Any, Y: Any) -> tuple[Examples, Inp
     return examples, InputFormat(scale=scale)
 
 
-def validation_feed(network: Network, validation: Any, about: InputFormat) -> Feed | None:
-    """Return the validation data on the device, or None; ``about`` is of the training data."""
+def validation_examples(network: Network, validation: Any, about: InputFormat) -> Examples | None:
+    """Return the checked validation data, or None; ``about`` is of the training data."""
     if validation is None:
         return None
     pair = (validation, None) if isinstance(validation, Dataset) else validation
@@ -73,4 +72,4 @@ def validation_feed(network: Network, validation: Any, about: InputFormat) -> Fe
         raise ArgumentError("validation must be a data set or a pair (X, Y)")
     X, Y = pair
     about.refuse_other_numbers(X)
-    return Feed(network.backend, network.check(X, Y, scale=about.scale))
+    return network.check(X, Y, scale=about.scale)
