@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gpunet import datasets
     from gpunet.backends import Backend, available_devices, get_backend
     from gpunet.errors import GpunetError
+    from gpunet.nn.class_report import ClassReport, class_report
     from gpunet.nn.network import Network, load
     from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
     from gpunet.parity.gradient_check import gradient_check
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "gpunet.backends": ("Backend", "available_devices", "get_backend"),
     "gpunet.errors": ("GpunetError",),
+    "gpunet.nn.class_report": ("ClassReport", "class_report"),
     "gpunet.nn.network": ("Network", "load"),
     "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
     "gpunet.parity.gradient_check": ("gradient_check",),
@@ -54,6 +56,7 @@ __all__ = [
     "Backend",
     "Callback",
     "Checkpoint",
+    "ClassReport",
     "EarlyStopping",
     "GpunetError",
     "History",
@@ -63,6 +66,7 @@ __all__ = [
     "RMSProp",
     "Run",
     "available_devices",
+    "class_report",
     "datasets",
     "fit",
     "get_backend",

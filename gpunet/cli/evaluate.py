@@ -18,6 +18,7 @@ from gpunet.cli.options import (
     output_options,
     print_json,
 )
+from gpunet.cli.per_class import show_per_class
 from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.cli.same_scale import told_scale
 from gpunet.datasets import Dataset
@@ -25,6 +26,7 @@ from gpunet.datasets.labels import listed
 from gpunet.datasets.registry import names
 from gpunet.datasets.tables import CSV_SUFFIXES
 from gpunet.errors import ArgumentError, DataError
+from gpunet.nn.class_report import ClassReport
 from gpunet.nn.network import Network, load
 
 
@@ -90,6 +92,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     warnings = [compared.warning, told_scale(source, data, f"{data.name}, {part}")]
     scores = network.evaluate(data)
     confusion = confusion_matrix(data.y, network.predict(data), len(data.classes))
+    classes = ClassReport(data.classes, confusion)
     if options["as_json"]:
         print_json(
             {
@@ -103,6 +106,8 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
                 **scores,
                 "classes": list(data.classes),
                 "confusion": confusion.tolist(),
+                "per_class": classes.to_dict(),
+                "macro_f1": classes.macro_f1,
                 "device": backend.device,
                 "dtype": network.architecture.dtype,
             }
@@ -113,6 +118,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         f"({len(data):,} examples)"
     )
     show(confusion, data.classes)
+    show_per_class(classes)
 
 
 def _is_text(name: str) -> bool:

@@ -226,6 +226,18 @@ def test_evaluate_agrees_with_the_library(gpunet: Command, model: Path) -> None:
         confusion = np.array(done.json["confusion"])
         assert confusion.sum() == len(data)
         assert np.trace(confusion) / len(data) == pytest.approx(expected["accuracy"])
+        report = library.class_report(library.load(model, device="cpu"), data)
+        assert done.json["per_class"] == report.to_dict()
+        assert done.json["macro_f1"] == report.macro_f1
+
+
+def test_each_class_is_printed_with_its_figures(gpunet_here: Command, model: Path) -> None:
+    rows = gpunet_here("evaluate", "--model", model, "--json").json["per_class"]
+    lines = gpunet_here("evaluate", "--model", model).out.splitlines()
+    assert [line.split() for line in lines[-2:]] == [
+        [r["class"], *(f"{r[k]:.1%}" for k in ("precision", "recall", "f1")), str(r["examples"])]
+        for r in rows
+    ]
 
 
 ODD_NAMES = ("[/red]", ":smile:", "\x1b[31mred", "two\nlines", "日本")
@@ -251,7 +263,7 @@ def test_odd_class_names_are_shown_as_what_they_are(gpunet: Command, tmp_path: P
     assert r"has \x1b[2J, a" in done.err
 
 
-@pytest.mark.parametrize("classes", [15, 40])
+@pytest.mark.parametrize("classes", [18, 40])
 def test_a_matrix_wider_than_the_terminal_is_told_as_its_largest_numbers(
     gpunet_here: Command, tmp_path: Path, classes: int
 ) -> None:
@@ -271,3 +283,5 @@ def test_a_matrix_wider_than_the_terminal_is_told_as_its_largest_numbers(
         assert int(count) == found[int(true), int(predicted)]
         assert int(total) == found[int(true)].sum()
     assert f"and {np.count_nonzero(wrong) - 20:,} other pairs" in lines[22]
+    per_class = [line for line in lines[23:] if line.endswith(tuple("0123456789"))]
+    assert len(per_class) == min(classes, 20)
