@@ -74,7 +74,7 @@ LAYERS = [
     {"errors"},
     {"files", "printable", "ranges", "streams", "program"},
     {"random", "backends"},
-    {"nn", "optim", "datasets"},
+    {"nn", "optim", "datasets", "pictures"},
     {"training"},
     {"bench", "report", "interop", "parity", "examples"},
     {"cli"},

@@ -19,6 +19,7 @@ from gpunet.cli.pictures import read_inputs
 from gpunet.cli.pixels import as_examples
 from gpunet.cli.same_scale import told_scale
 from gpunet.cli.text import printable
+from gpunet.cli.understood import drawn_in_text, with_pictures
 from gpunet.datasets import Dataset
 from gpunet.errors import DataError
 from gpunet.nn.network import Network, load
@@ -28,14 +29,21 @@ from gpunet.nn.network import Network, load
 @model_option
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many rows of each file.")
-@click.option("--invert", is_flag=True, help="The pictures are dark on light.")
+@click.option(
+    "--invert/--no-invert",
+    default=None,
+    help="Ink and paper are the other way round than the model learnt them, or the same way.  "
+    "[default: found out in pictures; numbers are taken as they are]",
+)
+@click.option("--show", is_flag=True, help="Draw each picture as the model was shown it.")
 @device_options
 @output_options
 def predict(
     model: str,
     inputs: tuple[str, ...],
     limit: int | None,
-    invert: bool,
+    invert: bool | None,
+    show: bool,
     device: str,
     xp: str | None,
     as_json: bool,
@@ -43,8 +51,10 @@ def predict(
 ) -> None:
     """Classify the images or rows in each FILE: IDX, .npy, PNG or JPEG.
 
-    For a model of pictures, integers 0 to 255 are scaled as in training; floats are taken as they
-    are. --invert makes 255 - x of an integer x, and 1 - x of a float from 0 to 1.
+    In a PNG or JPEG the drawing is found, of whatever size, place and colours, and brought to where
+    and how the model learnt drawings. Rows of numbers are taken as they are: for a model of
+    pictures, integers 0 to 255 are scaled as in training. Of those, --invert makes 255 - x of an
+    integer x, and 1 - x of a float from 0 to 1.
     """
     backend = choose_backend(device, xp)
     if not (quiet or as_json):
@@ -52,10 +62,11 @@ def predict(
     network = load(model, device=backend)
     rows: list[dict[str, Any]] = []
     warnings: list[str | None] = []
-    for name, X in read_inputs(inputs, network.input_format, invert):
+    for name, X, inverted in read_inputs(inputs, network.input_format, invert):
         try:
-            data = as_examples(X[:limit], network.input_format.scale, invert)
-            rows += _predict(network, name, data)
+            data = as_examples(X[:limit], network.input_format.scale, inverted)
+            found = _predict(network, name, data)
+            rows += with_pictures(found, data, network.input_format) if show else found
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
         warnings.append(told_scale(network.input_format.source, data, name))
@@ -67,6 +78,8 @@ def predict(
         return
     width = max(len(_label(row)) for row in rows)
     for row in rows:
+        if "picture" in row:
+            click.echo(drawn_in_text(row["picture"]))
         click.echo(f"{_label(row):<{width}}  {printable(row['class'])}  {row['probability']:.4f}")
 
 

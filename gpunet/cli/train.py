@@ -90,6 +90,7 @@ def train(**options: Any) -> None:
                     click.echo(f"{name}: {value}", err=True)
             chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
             source = {name: options[name] for name in chosen} | known
+            source |= network.input_format.source  # how its pictures are drawn
             network.input_format = replace(network.input_format, source=source)
             result = _result(network, history, training, test, options)
             result |= {"out": str(folder), "warning": warning}

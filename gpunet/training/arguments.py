@@ -11,6 +11,7 @@ from gpunet.errors import ArgumentError
 from gpunet.nn.examples import Examples
 from gpunet.nn.input_format import InputFormat, format_of
 from gpunet.nn.network import Network
+from gpunet.pictures.placement import placement_of
 from gpunet.ranges import whole
 from gpunet.training.callbacks import Callback, FunctionCallback
 
@@ -55,12 +56,21 @@ def examples_and_format(network: Network, X: Any, Y: Any) -> tuple[Examples, Inp
     """
     if isinstance(X, Dataset):
         about = format_of(X, network.architecture)
-        return network.check(X, Y), about
+        return network.check(X, Y), _with_placement(about, X)
     scale = network.input_format.scale
     examples = network.check(X, Y, scale=scale)
     if examples.scale != 1.0:  # integers
         return replace(examples, scale=1.0), InputFormat()
     return examples, InputFormat(scale=scale)
+
+
+def _with_placement(about: InputFormat, data: Dataset) -> InputFormat:
+    """Return what is kept of the training data with how its pictures are drawn, if they are."""
+    if about.image_shape is None:
+        return about
+    placement = placement_of(data.X, about.image_shape)
+    drawn = None if placement is None else placement.to_dict()
+    return replace(about, source=about.source | {"pictures": drawn})
 
 
 def validation_examples(network: Network, validation: Any, about: InputFormat) -> Examples | None:
