@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gpunet.cli.completion import DataSet
 from gpunet.cli.confusion import confusion_matrix, show
 from gpunet.cli.data import check_fraction, header_option, load_data
 from gpunet.cli.options import (
@@ -21,6 +22,7 @@ from gpunet.cli.options import (
 from gpunet.cli.per_class import show_per_class
 from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.cli.same_scale import told_scale
+from gpunet.cli.whereabouts import data_dir_again, found_again
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
 from gpunet.datasets.registry import names
@@ -33,7 +35,10 @@ from gpunet.nn.network import Network, load
 @click.command()
 @model_option
 @click.option(
-    "--dataset", metavar="NAME|PATH", help="[default: the one that the model was trained on]"
+    "--dataset",
+    type=DataSet(),
+    metavar="NAME|PATH",
+    help="[default: the one that the model was trained on]",
 )
 @click.option(
     "--part",
@@ -63,7 +68,10 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         click.echo(device_line(backend), err=True)
     network = load(model, device=backend)
     source = network.input_format.source
-    name = dataset or source.get("dataset") or network.input_format.name
+    as_known = source.get("dataset") or network.input_format.name
+    name = dataset or found_again(source, model) or as_known
+    if options["data_dir"] is None and name == as_known:
+        options["data_dir"] = data_dir_again(source, model)
     if not name:
         raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
     if not dataset and name not in names() and not Path(name).exists():

@@ -26,6 +26,7 @@ from gpunet.cli.options import (
 from gpunet.cli.same_data import record
 from gpunet.cli.same_scale import told_scale
 from gpunet.cli.train_options import train_options
+from gpunet.cli.whereabouts import whereabouts
 from gpunet.datasets import Dataset
 from gpunet.errors import ArgumentError, DataError, DivergedError
 from gpunet.nn.model_file import FILE_NAME
@@ -90,7 +91,8 @@ def train(**options: Any) -> None:
                     click.echo(f"{name}: {value}", err=True)
             chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
             source = {name: options[name] for name in chosen} | known
-            source |= network.input_format.source  # how its pictures are drawn
+            # How its pictures are drawn, and where the data are.
+            source |= network.input_format.source | whereabouts(options, folder)
             network.input_format = replace(network.input_format, source=source)
             result = _result(network, history, training, test, options)
             result |= {"out": str(folder), "warning": warning}
