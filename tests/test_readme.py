@@ -30,8 +30,19 @@ def test_the_example_has_ten_lines_and_runs(
     assert (tmp_path / "model.safetensors").exists()
 
 
+def test_the_example_of_a_metric_runs() -> None:
+    (example,) = (text for text in PYTHON if "metrics=[missed]" in text)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "README.md", "exec"), {})  # noqa: S102 (our own text)
+    values, *report = printed.getvalue().splitlines()
+    assert len(values.split(",")) > 3
+    assert report[0].split() == ["class", "precision", "recall", "F1", "examples"]
+
+
 def test_the_layer_is_shown_as_it_stands_in_the_source() -> None:
-    head, body = PYTHON[1].split("\n", 1)
+    (layer,) = (example for example in PYTHON if example.startswith("class Dense"))
+    head, body = layer.split("\n", 1)
     source = (ROOT / "gpunet" / "nn" / "dense.py").read_text(encoding="utf-8")
     assert head in source
     assert body.rstrip() in source
