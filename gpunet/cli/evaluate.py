@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gpunet.cli.completion import DataSet
 from gpunet.cli.confusion import confusion_matrix, show
 from gpunet.cli.data import check_fraction, header_option, load_data
 from gpunet.cli.options import (
@@ -18,22 +19,28 @@ from gpunet.cli.options import (
     output_options,
     print_json,
 )
+from gpunet.cli.per_class import show_per_class
 from gpunet.cli.same_data import compare, recorded_rows
 from gpunet.cli.same_scale import told_scale
 from gpunet.cli.scores import spelled
 from gpunet.cli.unknown_words import UnknownWords
+from gpunet.cli.whereabouts import data_dir_again, found_again
 from gpunet.datasets import Dataset
 from gpunet.datasets.labels import listed
 from gpunet.datasets.registry import names
 from gpunet.datasets.tables import CSV_SUFFIXES
 from gpunet.errors import ArgumentError, DataError
+from gpunet.nn.class_report import ClassReport
 from gpunet.nn.network import Network, load
 
 
 @click.command()
 @model_option
 @click.option(
-    "--dataset", metavar="NAME|PATH", help="[default: the one that the model was trained on]"
+    "--dataset",
+    type=DataSet(),
+    metavar="NAME|PATH",
+    help="[default: the one that the model was trained on]",
 )
 @click.option(
     "--part",
@@ -65,14 +72,10 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
         click.echo(device_line(backend), err=True)
     network = load(model, device=backend)
     source = network.input_format.source
-    name = dataset or source.get("dataset") or network.input_format.name
-    if not name:
-        raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
-    if not dataset and name not in names() and not Path(name).exists():
-        raise ArgumentError(
-            f"{model} was trained on {name}, which is not there, seen from this folder; say where "
-            "it is with --dataset"
-        )
+    as_known = source.get("dataset") or network.input_format.name
+    name = _whereabouts(dataset, found_again(source, model) or as_known, model)
+    if options["data_dir"] is None and name == as_known:
+        options["data_dir"] = data_dir_again(source, model)
     # The same examples are held out as in training, unless other ones are asked for.
     fraction = options["test_fraction"]
     as_trained = ["test_fraction", "seed"]
@@ -112,7 +115,9 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     confusion = None
     if data.classes:
         confusion = confusion_matrix(data.y, network.predict_classes(data), len(data.classes))
+        classes = ClassReport(data.classes, confusion)
         result |= {"classes": list(data.classes), "confusion": confusion.tolist()}
+        result |= {"per_class": classes.to_dict(), "macro_f1": classes.macro_f1}
     if options["as_json"]:
         about = {"device": backend.device, "dtype": network.architecture.dtype}
         print_json(result | about)
@@ -120,6 +125,20 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     click.echo(f"{data.name}, {part}: {spelled(scores)} ({len(data):,} examples)")
     if confusion is not None:
         show(confusion, data.classes)
+        show_per_class(classes)
+
+
+def _whereabouts(given: str | None, known: str, model: str) -> str:
+    """Return the name or path of the data; raises ArgumentError if there are none."""
+    name = given or known
+    if not name:
+        raise ArgumentError(f"{model} does not say what it was trained on; give --dataset")
+    if not given and name not in names() and not Path(name).exists():
+        raise ArgumentError(
+            f"{model} was trained on {name}, which is not there, seen from this folder; say where "
+            "it is with --dataset"
+        )
+    return name
 
 
 def _is_text(name: str) -> bool:

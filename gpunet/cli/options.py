@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpunet.backends import Backend, get_backend
+from gpunet.cli.completion import Device
 from gpunet.errors import ArgumentError, DeviceError, did_you_mean
 
 Command = Callable[..., Any]
@@ -84,6 +85,7 @@ def device_options(command: Command) -> Command:
         ),
         click.option(
             "--device",
+            type=Device(),
             default="auto",
             show_default=True,
             metavar="auto|cpu|cuda|cuda:N",

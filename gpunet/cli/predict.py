@@ -19,6 +19,7 @@ from gpunet.cli.options import (
 from gpunet.cli.predict_inputs import pieces
 from gpunet.cli.predict_outputs import Answers, answers, format_of, write
 from gpunet.cli.same_scale import told_scale
+from gpunet.cli.understood import with_pictures
 from gpunet.cli.unknown_words import UnknownWords
 from gpunet.errors import ArgumentError, DataError
 from gpunet.nn.network import load
@@ -48,7 +49,13 @@ from gpunet.nn.network import load
     type=Name(["text", "csv", "jsonl", "parquet"]),
     help="Of the answers.  [default: by --out, else text]",
 )
-@click.option("--invert", is_flag=True, help="The pictures are dark on light.")
+@click.option(
+    "--invert/--no-invert",
+    default=None,
+    help="Ink and paper are the other way round than the model learnt them, or the same way.  "
+    "[default: found out in pictures; numbers are taken as they are]",
+)
+@click.option("--show", is_flag=True, help="Draw each picture as the model was shown it.")
 @header_option
 @device_options
 @output_options
@@ -59,7 +66,8 @@ def predict(
     top_k: int,
     out: str | None,
     form: str | None,
-    invert: bool,
+    invert: bool | None,
+    show: bool,
     header: str | None,
     device: str,
     xp: str | None,
@@ -71,12 +79,16 @@ def predict(
     Of a table the columns that the network has learnt from are found by their names, and prepared
     as in training; others are passed over. Tables may be larger than memory.
 
-    For a model of pictures, integers 0 to 255 are scaled as in training; floats are taken as they
-    are. --invert makes 255 - x of an integer x, and 1 - x of a float from 0 to 1.
+    In a PNG or JPEG the drawing is found, of whatever size, place and colours, and brought to where
+    and how the model learnt drawings. Rows of numbers are taken as they are: for a model of
+    pictures, integers 0 to 255 are scaled as in training. Of those, --invert makes 255 - x of an
+    integer x, and 1 - x of a float from 0 to 1.
     """
     if as_json and (out or form):
         raise ArgumentError("--json prints one object; leave out --out and --format, or --json")
     form = format_of(out, form)
+    if show and form in ("csv", "parquet"):
+        raise ArgumentError(f"--show draws in text, --json and jsonl; leave it out for {form}")
     backend = choose_backend(device, xp)
     if not (quiet or as_json):
         click.echo(device_line(backend), err=True)
@@ -93,7 +105,8 @@ def predict(
                 warnings.extend([told] if told else [])
             unknown.see(piece.data)
             try:
-                yield answers(network, piece.name, piece.start, piece.data, top_k)
+                some = answers(network, piece.name, piece.start, piece.data, top_k)
+                yield with_pictures(some, piece.data, network.input_format) if show else some
             except DataError as error:
                 raise DataError(f"{piece.name}: {error}") from error
 

@@ -42,7 +42,7 @@ def pieces(
     paths: tuple[str, ...],
     network: Network,
     header: bool | None = None,
-    invert: bool = False,
+    invert: bool | None = None,
     limit: int | None = None,
 ) -> Iterator[Piece]:
     """Yield the rows of each file, at most ``limit`` of each.
@@ -68,22 +68,25 @@ def pieces(
             raise DataError(f"{path} has no rows; expected at least one to predict from")
 
 
-def _read(name: str, network: Network, header: bool | None, invert: bool) -> Iterator[Dataset]:
+def _read(
+    name: str, network: Network, header: bool | None, invert: bool | None
+) -> Iterator[Dataset]:
     path, suffix = Path(name), Path(name).suffix.lower()
     if header is not None and suffix not in CSV_SUFFIXES:
         raise ArgumentError(f"--header is for CSV files, and {path} is none; leave it out")
     if suffix in (*CSV_SUFFIXES, *PARQUET_SUFFIXES):
-        if invert:
+        if invert is not None:
             raise ArgumentError(f"--invert is for pictures, and {path} is a table; leave it out")
         return (_stored(X, network) for X in _table(path, network, header))
     known = network.input_format
     if suffix == ".npz":
-        arrays = iter([read_npz_features(path)])
+        arrays = iter([(read_npz_features(path), bool(invert))])
     else:
-        arrays = (_without_label(X, path, network) for _, X in read_inputs((name,), known, invert))
+        read = read_inputs((name,), known, invert)
+        arrays = ((_without_label(X, path, network), inverted) for _, X, inverted in read)
     if network.preparation is not None and network.preparation.columns:
-        return (_stored(np.asarray(X, np.float64), network) for X in arrays)
-    return (as_examples(X, known.scale, invert) for X in arrays)
+        return (_stored(np.asarray(X, np.float64), network) for X, _ in arrays)
+    return (as_examples(X, known.scale, inverted) for X, inverted in arrays)
 
 
 def _table(path: Path, network: Network, header: bool | None) -> Iterator[NDArray]:

@@ -17,6 +17,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from gpunet.cli.drawn_in_text import drawn_in_text
 from gpunet.cli.text import printable
 from gpunet.datasets.parquet import PARQUET_SUFFIXES, pyarrow_parquet
 from gpunet.errors import ArgumentError
@@ -39,12 +40,14 @@ class Answers:
         start: The number of the first row, from 0.
         classes: (n, k) names of the most probable classes, the best first; None of a regression.
         numbers: (n, k) their probabilities; or (n, 1), the values.
+        pictures: What each row was to the network, (rows, columns) as lists; or none.
     """
 
     name: str
     start: int
     classes: NDArray | None
     numbers: NDArray
+    pictures: tuple[list[list[float]], ...] = ()
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the columns of a table of answers, by name."""
@@ -71,6 +74,8 @@ class Answers:
             if self.classes is not None and self.numbers.shape[1] > 1:
                 pairs = zip(self.classes[i].tolist(), self.numbers[i].tolist(), strict=True)
                 answer["top"] = [{"class": name, "probability": p} for name, p in pairs]
+            if self.pictures:
+                answer["picture"] = self.pictures[i]
             yield answer
 
 
@@ -174,14 +179,17 @@ def _write_parquet(found: Iterable[Answers], file: BinaryIO) -> None:
 def _write_text(found: Iterable[Answers], file: IO[str]) -> None:
     lines = (_line(row) for some in found for row in some.rows())
     first = list(islice(lines, LOOKED_AT))
-    width = max((len(label) for label, _ in first), default=0)
-    for label, answer in chain(first, lines):
+    width = max((len(label) for label, _, _ in first), default=0)
+    for label, answer, picture in chain(first, lines):
+        if picture is not None:
+            click.echo(drawn_in_text(picture), file=file)
         click.echo(f"{label:<{width}}  {answer}", file=file)
 
 
-def _line(row: dict[str, Any]) -> tuple[str, str]:
-    label = f"{row['input']}[{row['row']}]"
+def _line(row: dict[str, Any]) -> tuple[str, str, list[list[float]] | None]:
+    label, picture = f"{row['input']}[{row['row']}]", row.get("picture")
     if "value" in row:
-        return label, f"{row['value']:.6g}"
+        return label, f"{row['value']:.6g}", picture
     pairs = row.get("top", [row])
-    return label, "  ".join(f"{printable(p['class'])}  {p['probability']:.4f}" for p in pairs)
+    text = "  ".join(f"{printable(p['class'])}  {p['probability']:.4f}" for p in pairs)
+    return label, text, picture

@@ -28,6 +28,7 @@ from gpunet.cli.same_data import record
 from gpunet.cli.same_scale import told_scale, told_warnings
 from gpunet.cli.scores import SCORES, spelled
 from gpunet.cli.train_options import train_options
+from gpunet.cli.whereabouts import whereabouts
 from gpunet.datasets import Dataset, names
 from gpunet.errors import ArgumentError, DataError, DivergedError
 from gpunet.nn.model_file import FILE_NAME
@@ -91,11 +92,11 @@ def train(**options: Any) -> None:
                 precision=options["precision"],
             )
         with kept(network, folder) as save:
-            if options["verbose"]:
-                for name, value in backend.settings().items():
-                    click.echo(f"{name}: {value}", err=True)
+            _tell_settings(backend.settings() if options["verbose"] else {})
             chosen = ("dataset", "label_column", "header", "drop", "test_fraction", "seed")
             source = {name: options[name] for name in chosen} | known
+            # How its pictures are drawn, and where the data are.
+            source |= network.input_format.source | whereabouts(options, folder)
             network.input_format = replace(network.input_format, source=source)
             result = _result(network, history, training, test, options)
             result |= {
@@ -111,6 +112,11 @@ def train(**options: Any) -> None:
     if history.stopped == INTERRUPTED:
         # All is saved, but a script should not take the run for a complete one.
         click.get_current_context().exit(INTERRUPTED_STATUS)
+
+
+def _tell_settings(settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        click.echo(f"{name}: {value}", err=True)
 
 
 def _check_test_part(network: Network, test: Dataset) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gpunet.cli.completion import DataSet
 from gpunet.cli.data import header_option
 from gpunet.cli.options import (
     Folder,
@@ -63,7 +64,8 @@ class BatchSize(click.ParamType):
 
 # fmt: off
 OPTIONS: list[Callable[..., Any]] = [
-    click.option("--dataset", default="mnist58", show_default=True, metavar="NAME|PATH",
+    click.option("--dataset", type=DataSet(), default="mnist58", show_default=True,
+                  metavar="NAME|PATH",
                   help="A named data set, or your own .npz, .npy, .csv or folder of IDX files."),
     data_options,
     header_option,

@@ -29,7 +29,8 @@ class InputFormat:
         name, scale, classes, image_shape, preparation: As in Dataset.
         source: What the command line loaded it from, and how: "dataset", "label_column", "header",
             "test_fraction", "seed", so that the same examples can be held out again; and "rows",
-            "training_sha256" and "mean_size", by which it knows them and their scale.
+            "training_sha256" and "mean_size", by which it knows them and their scale. And
+            "pictures", how those are drawn (gpunet/pictures/placement.py), None if they are not.
     """
 
     name: str = ""

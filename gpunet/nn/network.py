@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,14 @@ from gpunet.nn.initializers import INITIALIZERS
 from gpunet.nn.input_format import InputFormat
 from gpunet.nn.mlp import MLP
 from gpunet.nn.regression_scores import regression_scores
+from gpunet.nn.state import backend_of, copied, rebuild, state_of
+from gpunet.nn.summary import Summary, summary
 from gpunet.ranges import whole
 
 # Rows that go through the network at once when it is only evaluated.
 EVALUATION_ROWS = 1024
+# What ``repr`` shows only where it is otherwise.
+SELDOM = {"bias": True, "reduction": "mean", "dropout": 0.0}
 
 
 class Network:
@@ -86,15 +90,50 @@ class Network:
         self.seed = whole("seed", seed, 0, random.LARGEST_SEED)
         self.backend = device if isinstance(device, Backend) else get_backend(device)
         self.input_format = InputFormat()
-        self.mlp = MLP(self.backend, self.architecture, self.seed)
+        self.start_on(MLP(self.backend, self.architecture, self.seed))
         for layer in range(1, len(self.architecture.sizes)):
             W = self.parameters[f"W{layer}"]
             weights = draw(self.seed, random.WEIGHTS + layer, *W.shape)
             self.backend.assign(W, weights.astype(self.architecture.dtype))
+
+    def start_on(self, mlp: MLP) -> None:
+        """Take its arrays from ``mlp``, and its backend; nobody uses or trains it yet."""
+        self.mlp, self.backend = mlp, mlp.backend
         self._evaluated: Batch | None = None
         self._logits: Array = None
         self._training = threading.Lock()
         self._trainer: int | None = None  # the thread that trains it
+
+    def __repr__(self) -> str:
+        a = self.architecture
+        same = len(set(a.hidden)) == 1
+        settings: dict[str, Any] = {"output": a.output, "loss": a.loss}
+        if a.hidden:
+            settings = {"hidden": a.hidden[0] if same else list(a.hidden)} | settings
+        settings |= {k: v for k, v in vars(a).items() if k in SELDOM and v != SELDOM[k]}
+        settings |= {"device": self.backend.device, "dtype": a.dtype, "seed": self.seed}
+        shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        return f"{type(self).__name__}({list(a.sizes)}, {shown})"
+
+    def summary(self) -> Summary:
+        """Return the layers, their numbers of parameters and what was learnt, as a text."""
+        return summary(self.architecture, self.input_format, self.backend.describe())
+
+    def __copy__(self) -> Self:
+        """Return a network of its own with the same parameters, on the same device."""
+        return copied(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Likewise."""
+        return copied(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickle stores: NumPy arrays and plain values, nothing of the device."""
+        return state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Go back to the device that it was on, or to the CPU if that cannot be used."""
+        rebuild(self, state, backend_of(state))
 
     @property
     def parameters(self) -> dict[str, Array]:
