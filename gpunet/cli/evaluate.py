@@ -82,7 +82,7 @@ def evaluate(model: str, dataset: str | None, part: str, **options: Any) -> None
     if _is_text(name) == _is_text(source.get("dataset") or ""):
         as_trained += ["label_column", "header", "drop"]
     for option in as_trained:
-        if not options[option]:
+        if options[option] in (None, ()):
             options[option] = source.get(option)
     options["seed"] = options["seed"] or 0
     # As in training, else there were nothing to compare with.

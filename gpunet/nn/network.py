@@ -274,9 +274,7 @@ class Network:
             DataError: X does not fit the network, or an output is NaN, which stands for no class.
         """
         A = self.predict_proba(X)
-        classes = self.decide(A)
-        if classes is not A:
-            self._refuse_nan(A)
+        classes = self._decided(A)
         labels, preparation = self.input_format.labels, self.preparation
         if labels is not None and classes is not A and classes.ndim == 1:
             return labels[classes]
@@ -307,8 +305,18 @@ class Network:
             )
 
     def predict_classes(self, X: Any) -> NDArray[np.int64]:
-        """Return class numbers, (n,) or (n, outputs), whether the classes have names or not."""
-        return self.decide(self.predict_proba(X))
+        """Return class numbers, (n,) or (n, outputs), whether the classes have names or not.
+
+        Raises:
+            DataError: As ``predict``.
+        """
+        return self._decided(self.predict_proba(X))
+
+    def _decided(self, A: NDArray) -> NDArray:
+        """Return ``decide`` of outputs; raises DataError for NaN, which stands for no class."""
+        if self.classifies:
+            self._refuse_nan(A)
+        return self.decide(A)
 
     def decide(self, A: NDArray) -> NDArray:
         """Return the classes that outputs A (n, outputs) stand for; see ``predict``."""

@@ -309,3 +309,14 @@ def test_small_data_are_gone_through_more_often(
     examples: int, given: int | None, epochs: int
 ) -> None:
     assert epochs_for(examples, {"epochs": given}) == epochs
+
+
+def test_the_seed_that_is_given_divides_the_rows(gpunet_here: Command, models: Path) -> None:
+    """Also 0, where training had another one."""
+    path = models / "iris.csv"
+    gpunet_here("train", "--dataset", path, "--seed", "5", "--epochs", "1", "--out", "run")
+    net = library.load("run", device="cpu")
+    for seed in (0, 5):
+        done = gpunet_here("evaluate", "--model", "run", "--seed", seed, "--json")
+        test = data.load(path, seed=seed, preparation=net.preparation)[1]
+        assert done.json["loss"] == net.evaluate(test)["loss"]
