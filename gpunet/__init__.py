@@ -14,18 +14,38 @@ if TYPE_CHECKING:
     from gpunet import datasets
     from gpunet.backends import Backend, available_devices, get_backend
     from gpunet.errors import GpunetError
+    from gpunet.nn.class_report import ClassReport, class_report
     from gpunet.nn.network import Network, load
     from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
     from gpunet.parity.gradient_check import gradient_check
-    from gpunet.training import Callback, Checkpoint, EarlyStopping, History, fit
+    from gpunet.training import (
+        Callback,
+        Checkpoint,
+        EarlyStopping,
+        History,
+        Monitor,
+        Progress,
+        Run,
+        fit,
+    )
 
 _HOMES = {
     "gpunet.backends": ("Backend", "available_devices", "get_backend"),
     "gpunet.errors": ("GpunetError",),
+    "gpunet.nn.class_report": ("ClassReport", "class_report"),
     "gpunet.nn.network": ("Network", "load"),
     "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
     "gpunet.parity.gradient_check": ("gradient_check",),
-    "gpunet.training": ("Callback", "Checkpoint", "EarlyStopping", "History", "fit"),
+    "gpunet.training": (
+        "Callback",
+        "Checkpoint",
+        "EarlyStopping",
+        "History",
+        "Monitor",
+        "Progress",
+        "Run",
+        "fit",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -36,12 +56,17 @@ __all__ = [
     "Backend",
     "Callback",
     "Checkpoint",
+    "ClassReport",
     "EarlyStopping",
     "GpunetError",
     "History",
+    "Monitor",
     "Network",
+    "Progress",
     "RMSProp",
+    "Run",
     "available_devices",
+    "class_report",
     "datasets",
     "fit",
     "get_backend",

@@ -52,6 +52,10 @@ class FileError(GpunetError, OSError):
     """A file or folder cannot be read, written or fetched."""
 
 
+class ScaleWarning(UserWarning):
+    """Features are on a scale that a network cannot learn from, or has not learnt from."""
+
+
 class MissingExtraError(GpunetError, ImportError):
     """An optional package is needed and not installed."""
 

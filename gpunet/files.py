@@ -2,7 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from gpunet.errors import FileError
 
@@ -13,17 +16,28 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     A full disk or an interruption leaves whatever stood there before, and no
     temporary file. Raises FileError.
     """
+    with written_atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def written_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Provide a file whose content stands in ``path`` once this context has ended well.
+
+    However else it ends, what stood there before does so still. Raises FileError.
+    """
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(
             f"cannot write {path} ({error.strerror or error}); what stood there before is "

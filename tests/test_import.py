@@ -72,10 +72,10 @@ def test_only_backends_import_cupy() -> None:
 # From the ground up; a module may import from its own layer's packages and from those below.
 LAYERS = [
     {"errors"},
-    {"files", "ranges", "streams", "kernels"},
+    {"files", "printable", "ranges", "streams", "kernels"},
     {"random", "backends"},
     {"program"},
-    {"nn", "optim", "datasets"},
+    {"nn", "optim", "datasets", "pictures"},
     {"training"},
     {"bench", "report", "interop", "parity", "examples"},
     {"cli"},

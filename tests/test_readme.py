@@ -30,9 +30,35 @@ def test_the_example_has_ten_lines_and_runs(
     assert (tmp_path / "model.safetensors").exists()
 
 
+def test_the_page_about_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pandas")
+    iris = pytest.importorskip("sklearn.datasets").load_iris(as_frame=True)
+    frame = iris.frame.assign(target=iris.target_names[iris.target])
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("iris.csv", index=False)
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tables.md").read_text(), re.S)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "tables.md", "exec"), {})  # noqa: S102 (our own text)
+    names, scores = printed.getvalue().splitlines()
+    assert f"# {names}" in example
+    assert float(scores.split()[0]) > 0.9
+
+
+def test_the_example_of_a_metric_runs() -> None:
+    (example,) = (text for text in PYTHON if "metrics=[missed]" in text)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "README.md", "exec"), {})  # noqa: S102 (our own text)
+    values, *report = printed.getvalue().splitlines()
+    assert len(values.split(",")) > 3
+    assert report[0].split() == ["class", "precision", "recall", "F1", "examples"]
+
+
 def test_the_passes_are_shown_as_they_stand_in_the_source() -> None:
     source = (ROOT / "gpunet" / "nn" / "backprop.py").read_text(encoding="utf-8")
-    assert PYTHON[1].strip() in source
+    (passes,) = (text for text in PYTHON if text.startswith("def forward"))
+    assert passes.strip() in source
 
 
 def test_every_command_is_in_the_table() -> None:

@@ -16,6 +16,7 @@ from gpunet.bench.measure import Say
 from gpunet.bench.registry import PEERS, installed
 from gpunet.bench.report import Settings, anything_measured, run
 from gpunet.bench.tables import settings_line, tables
+from gpunet.cli.completion import Device
 from gpunet.cli.options import Folder, Range, output_options, print_json, seed_option
 from gpunet.errors import ArgumentError, look_up
 
@@ -84,7 +85,8 @@ OPTIONS: list[Callable[..., Any]] = [
     click.option("--seconds", type=Range(0, min_open=True), default=0.4, show_default=True,
                   help="About how long a turn lasts."),
     click.option("--quick", is_flag=True,
-                  help="The first network only, batches of 32 and 128, 3 rounds."),
+                  help="The first network only; batches of 32 and 128, 3 rounds, unless you say "
+                  "otherwise."),
     click.option("--to-accuracy", type=Range(0, 1, min_open=True), metavar="SHARE",
                   help="Instead: the time from Python's start to this test accuracy, as 0.98."),
     click.option("--scaling", is_flag=True,
@@ -96,7 +98,8 @@ OPTIONS: list[Callable[..., Any]] = [
                   help="Folder with MNIST, for 10 outputs.  [default: 10 classes made up of two]"),
     click.option("--out", type=click.Path(dir_okay=False), metavar="FILE.png",
                   help="Draw the comparison too."),
-    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:N",
+    click.option("--device", type=Device(), default="auto", show_default=True,
+                  metavar="auto|cpu|cuda|cuda:N",
                   help="Where to compute; auto takes a GPU if one is usable."),
     seed_option(),
     output_options,
@@ -154,8 +157,10 @@ def bench(
         scaling,
     )
     if quick:
+        short: dict[str, Any] = {"batches": QUICK_BATCHES, "rounds": QUICK_ROUNDS}
+        said = {name for name in short if _given(name)}
         settings = replace(
-            settings, networks=networks[:1], batches=QUICK_BATCHES, rounds=QUICK_ROUNDS
+            settings, networks=networks[:1], **{k: v for k, v in short.items() if k not in said}
         )
     with _progress(quiet or as_json) as say:
         report = run(settings, backend, say)
@@ -169,6 +174,12 @@ def bench(
         _show(report)
     if not anything_measured(report):
         click.get_current_context().exit(1)
+
+
+def _given(name: str) -> bool:
+    """Whether an option was given, so that no other one may overrule it."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _check_picture(out: str | None, alone: bool) -> None:

@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.cli.text import full_width, printable
+from gpunet.nn.class_report import confusion_matrix
+
+__all__ = ["confusion_matrix", "show"]
 
 MOST_PAIRS = 20
 NARROWEST = 4  # columns that a class takes in a table, with its line and the blanks beside it
-
-
-def confusion_matrix(y: NDArray, predicted: NDArray, classes: int) -> NDArray[np.int64]:
-    """Return how often each true class (row) was predicted as each class (column)."""
-    matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (y, predicted), 1)
-    return matrix
 
 
 def show(confusion: NDArray[np.int64], classes: tuple[str, ...]) -> None:
@@ -44,10 +40,8 @@ def _table(confusion: NDArray[np.int64], names: list[str]) -> Any:
     table.add_column("")
     for name in names:  # as Text, in which [red] is a word
         table.add_column(Text(name), justify="right")
-    table.add_column("recall", justify="right")
-    for i, (name, row) in enumerate(zip(names, confusion, strict=True)):
-        recall = f"{row[i] / row.sum():.1%}" if row.sum() else "-"
-        table.add_row(Text(name), *(f"{count:,}" for count in row), recall)
+    for name, row in zip(names, confusion, strict=True):
+        table.add_row(Text(name), *(f"{count:,}" for count in row))
     return table
 
 

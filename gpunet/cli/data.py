@@ -14,6 +14,7 @@ from gpunet.cli.options import Name
 from gpunet.datasets import Dataset
 from gpunet.datasets.download import Report
 from gpunet.datasets.parts import held_out
+from gpunet.datasets.preparation import Preparation
 from gpunet.errors import ArgumentError
 
 DEFAULT_TEST_FRACTION = 0.2
@@ -28,9 +29,16 @@ header_option = click.option(
 
 
 def load_data(
-    name: str, options: dict[str, Any], quiet: bool, split_rows: int | None = None
+    name: str,
+    options: dict[str, Any],
+    quiet: bool,
+    split_rows: int | None = None,
+    preparation: Preparation | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Return (train, test) for the options of ``data_options``, --header, --seed and --task."""
+    """Return (train, test) for the options of ``data_options``, --header, --seed and --task.
+
+    ``preparation`` is that of a network to be evaluated.
+    """
     with download_bar(quiet) as report:
         return datasets.load(
             name,
@@ -41,6 +49,8 @@ def load_data(
             task=options["task"],
             header=HEADER[options["header"] or "auto"],
             split_rows=split_rows,
+            drop=options["drop"] or (),
+            preparation=preparation,
             report=report,
         )
 

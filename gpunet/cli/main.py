@@ -17,7 +17,8 @@ from gpunet.errors import GpunetError, did_you_mean
 COMMANDS = {
     "train": "Train a network, and save it with its history and pictures.",
     "evaluate": "Measure a saved network on a data set.",
-    "predict": "Classify images or rows with a saved network.",
+    "predict": "Classify images or the rows of a table with a saved network.",
+    "show": "Tell what a saved network is: its layers, what it learnt from, and how well.",
     "reproduce": "Run the worked examples beside their published figures.",
     "doctor": "Find out why the GPU is not used, and what mends it.",
     "verify": "Prove that each device computes what the formulas say.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpunet.backends import Backend, get_backend
+from gpunet.cli.completion import Device
 from gpunet.errors import ArgumentError, DeviceError, did_you_mean
 
 Command = Callable[..., Any]
@@ -84,6 +85,7 @@ def device_options(command: Command) -> Command:
         ),
         click.option(
             "--device",
+            type=Device(),
             default="auto",
             show_default=True,
             metavar="auto|cpu|cuda|cuda:N",
@@ -134,7 +136,19 @@ def data_options(command: Command) -> Command:
             help="Share of your own data held out for the test, where it has no test part.  "
             "[default: 0.2]",
         ),
-        click.option("--label-column", help="Name or index of a table's label column."),
+        click.option(
+            "--drop",
+            multiple=True,
+            metavar="COLUMN",
+            help="Leave a column of a CSV file out, by name or index; may be given several times.",
+        ),
+        click.option(
+            "--target",
+            "--label-column",
+            "label_column",
+            metavar="COLUMN",
+            help="Name or index of a table's column of labels, or of the values of a regression.",
+        ),
         click.option(
             "--data-dir",
             type=Folder(),

@@ -9,23 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.datasets.idx import read_idx
-from gpunet.errors import DataError, FileError, MissingExtraError
+from gpunet.errors import DataError, FileError
 from gpunet.nn.input_format import InputFormat
+from gpunet.pictures.drawn import levels, understand
+from gpunet.pictures.placement import Placement, like_mnist, remembered
+from gpunet.pictures.reading import read_picture
 
 PICTURES = (".png", ".jpg", ".jpeg")
-# A digit of MNIST is light on dark: its mean is near 33 of 255. Scans are dark on light.
-LIGHT_BACKGROUND = 127
 
 
 def read_inputs(
-    paths: tuple[str, ...], known: InputFormat, invert: bool
-) -> Iterator[tuple[str, NDArray]]:
-    """Yield (name, rows) for each path; rows are (n, features), of the file's own type.
+    paths: tuple[str, ...], known: InputFormat, invert: bool | None
+) -> Iterator[tuple[str, NDArray, bool]]:
+    """Yield (name, rows, whether to invert them) for each path; rows are (n, features).
+
+    Rows of numbers have the file's own type; pictures are as in the training data, and right
+    already.
 
     Args:
         paths: Files.
-        known: What the model's inputs were: pictures are brought to their size.
-        invert: Whether dark on light is meant; the rows stay as they are.
+        known: What the model's inputs were.
+        invert: Whether ink and paper are the other way round than in training; None if that has to
+            be recognised, which it is in pictures, while numbers are then taken as they are.
 
     Raises:
         FileError, DataError: A file cannot be read, or is not what its name says.
@@ -36,50 +41,53 @@ def read_inputs(
         if not path.is_file():
             raise FileError(f"there is no file {path}; predict takes IDX, .npy, PNG and JPEG files")
         if path.suffix.lower() in PICTURES:
-            array = read_picture(path, known)
-            if array.mean() > LIGHT_BACKGROUND and not invert:
-                raise DataError(
-                    f"{path} is dark on light (mean {array.mean():.0f} of 255), but the model "
-                    "learnt light on dark; add --invert"
-                )
-        elif path.suffix.lower() in (".csv", ".tsv", ".txt", ".npz"):
+            yield name, _as_learnt(path, known, invert).reshape(1, -1), False
+            continue
+        if path.suffix.lower() in (".csv", ".tsv", ".txt", ".npz"):
             raise DataError(
                 f"{path}: predict takes IDX, .npy, PNG and JPEG files; store the rows, without "
                 "labels, with numpy.save"
             )
-        elif path.suffix.lower() == ".npy":
-            array = _read_npy(path)
-        else:
-            array = read_idx(path)
-        rows = _as_rows(array, path, known.image_shape)
-        yield name, rows
+        array = _read_npy(path) if path.suffix.lower() == ".npy" else read_idx(path)
+        yield name, _as_rows(array, path, known.image_shape), bool(invert)
 
 
-def read_picture(path: Path, known: InputFormat) -> NDArray[np.uint8]:
-    """Return a PNG or JPEG as grey levels, scaled to the model's picture size."""
+def placement_known(known: InputFormat) -> Placement | None:
+    """Return how the model's pictures are drawn; None if they are no drawings.
+
+    A model that does not say so learnt from bytes like MNIST's, as far as one can tell.
+    """
+    if known.image_shape is None or "pictures" in known.source:
+        return remembered(known.source.get("pictures"))
+    return like_mnist(known.image_shape) if known.scale != 1.0 else None
+
+
+def _as_learnt(path: Path, known: InputFormat, invert: bool | None) -> NDArray:
+    """Return a picture as the model's training pictures are: (rows, columns), their levels."""
     if known.image_shape is None:
         raise DataError(f"{path} is a picture, but this model was not trained on pictures")
-    if known.scale == 1.0:
+    pixels, placement = known.scale != 1.0, placement_known(known)
+    if placement is None and not pixels:
         raise DataError(
             f"{path} holds pixels from 0 to 255, but the model learnt from pictures that were not "
             "bytes, and doesn't know their scale; store the picture in a .npy file as in training"
         )
+    rgb = read_picture(path)
+    if placement is None:
+        return _resized(rgb, known.image_shape, bool(invert))
+    dark = None if invert is None else placement.dark_on_light != invert
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError as error:
-        raise MissingExtraError("pictures need Pillow; pip install 'gpunet[plot]'") from error
-    try:
-        with Image.open(path) as stored:
-            image = ImageOps.exif_transpose(stored)  # as the camera was held
-            if image.mode.startswith("I"):  # 16 bits, which convert would cut off at 255
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            # Transparent parts are paper, whatever colour is stored in them.
-            rgba = image.convert("RGBA")
-            paper = Image.new("RGBA", rgba.size, "white")
-            grey = Image.alpha_composite(paper, rgba).convert("L")
-            return np.asarray(grey.resize(known.image_shape[::-1], Image.Resampling.LANCZOS))
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as a picture ({error})") from error
+        return levels(understand(rgb, known.image_shape, placement, dark), placement, pixels)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _resized(rgb: NDArray[np.uint8], shape: tuple[int, int], invert: bool) -> NDArray[np.uint8]:
+    """Return a picture that is no drawing as grey levels of the model's size."""
+    from PIL import Image
+
+    grey = Image.fromarray(rgb).convert("L").resize(shape[::-1], Image.Resampling.LANCZOS)
+    return 255 - np.asarray(grey) if invert else np.asarray(grey)
 
 
 def _read_npy(path: Path) -> NDArray:

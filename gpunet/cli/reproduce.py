@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gpunet.cli import run_folder
+from gpunet.cli.completion import ExampleName
 from gpunet.cli.options import (
     Folder,
     choose_backend,
@@ -28,7 +29,7 @@ COLOURS = {"reproduced": "green", "differs": "bold red", "published is wrong": "
 
 
 @click.command()
-@click.argument("name", default="all")
+@click.argument("name", type=ExampleName(), default="all")
 @click.option("--out", type=Folder(), help="Folder for the pictures.  [default: none drawn]")
 @device_options
 @dtype_option("float64")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
@@ -9,11 +12,31 @@ import click
 import numpy as np
 
 from gpunet.datasets import Dataset
+from gpunet.errors import ScaleWarning
 
 # So many times as large or small is no accident of some rows: bytes beside numbers from 0 to 1 are
 # 255 times as large.
 FACTOR = 100
 LOOKED_AT = 1024  # rows, spread evenly
+
+
+@contextmanager
+def told_warnings() -> Iterator[list[str]]:
+    """Provide a list of the scale warnings in this context; each is also told, at its end."""
+    told: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ScaleWarning)
+            yield told
+    finally:
+        for warning in caught:
+            if issubclass(warning.category, ScaleWarning):
+                told.append(str(warning.message))
+                click.echo(f"warning: {warning.message}", err=True)
+            else:
+                warnings.warn_explicit(
+                    warning.message, warning.category, warning.filename, warning.lineno
+                )
 
 
 def mean_size(data: Dataset) -> float:
@@ -24,7 +47,7 @@ def mean_size(data: Dataset) -> float:
     if not X.size:
         return 0.0
     with np.errstate(over="ignore"):
-        mean = float(np.abs(X).mean()) * data.scale
+        mean = float(np.nan_to_num(np.abs(X)).mean()) * data.scale
     return mean if isfinite(mean) else 0.0
 
 

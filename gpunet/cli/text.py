@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpunet.printable import printable
 
-def printable(text: str) -> str:
-    r"""Return the text with all that could steer a terminal spelled out: ``\x1b[31m``, ``\n``."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+__all__ = ["full_width", "print_whole", "printable"]
 
 
 def full_width(console: Any, table: Any, least: bool = False) -> int:

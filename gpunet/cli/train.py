@@ -16,6 +16,7 @@ from gpunet import random
 from gpunet.backends import get_backend
 from gpunet.cli import run_folder
 from gpunet.cli.data import check_fraction, load_data
+from gpunet.cli.defaults import MOMENTUM, RATES, epochs_for, optimizer_for, told_task
 from gpunet.cli.keep import kept
 from gpunet.cli.main import INTERRUPTED_STATUS
 from gpunet.cli.options import (
@@ -24,9 +25,11 @@ from gpunet.cli.options import (
     print_json,
 )
 from gpunet.cli.same_data import record
-from gpunet.cli.same_scale import told_scale
+from gpunet.cli.same_scale import told_scale, told_warnings
+from gpunet.cli.scores import SCORES, spelled
 from gpunet.cli.train_options import train_options
-from gpunet.datasets import Dataset
+from gpunet.cli.whereabouts import whereabouts
+from gpunet.datasets import Dataset, names
 from gpunet.errors import ArgumentError, DataError, DivergedError
 from gpunet.nn.model_file import FILE_NAME
 from gpunet.nn.network import Network
@@ -36,8 +39,6 @@ from gpunet.training.choose import choose
 from gpunet.training.interrupt import INTERRUPTED
 from gpunet.training.progress import Progress
 
-DEFAULT_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001}
-DEFAULT_MOMENTUM = 0.9
 EARLY_STOPPING_SHARE = 0.1
 
 
@@ -50,18 +51,23 @@ def train(**options: Any) -> None:
     """
     started = time.perf_counter()
     quiet = options["quiet"] or options["as_json"]
-    optimizer = _optimizer(options)
+    if options["optimizer"] is not None:
+        _optimizer(options["optimizer"], options | {"epochs": 1})  # refused before any reading
     backend = choose_backend(options["device"], options["xp"])
     measures = options["device"] == "auto" and options["xp"] is None and backend.device != "cpu"
     if not quiet and not measures:
         click.echo(device_line(backend), err=True)
     training, test = load_data(options["dataset"], options, quiet)
     check_fraction(options["test_fraction"], training, test)
+    if not quiet and options["dataset"] not in names() and Path(options["dataset"]).is_file():
+        click.echo(told_task(training, options["label_column"]), err=True)
     known = record(training, test)
     warning = told_scale(known, test, f"{test.name}, test part,")
     fitted, validation = _split(training, options)
     _check_batch_size(options["batch_size"], fitted)
     batch_size = min(options["batch_size"] or len(fitted), len(fitted))
+    options["epochs"] = epochs_for(len(fitted), options)
+    optimizer = _optimizer(optimizer_for(training, options), options)
     if measures:
         rivals = [backend, get_backend("cpu")]
         build = partial(_network, training, options)
@@ -74,25 +80,29 @@ def train(**options: Any) -> None:
     if options["early_stopping"]:
         callbacks.append(EarlyStopping(patience=options["early_stopping"]))
     with run_folder.prepared(options["out"], options["force"], training.name) as folder:
-        history = fit(
-            network,
-            fitted,
-            optimizer=optimizer,
-            epochs=options["epochs"],
-            batch_size=batch_size,
-            validation=validation,
-            callbacks=callbacks,
-            precision=options["precision"],
-        )
+        with told_warnings() as warnings:
+            history = fit(
+                network,
+                fitted,
+                optimizer=optimizer,
+                epochs=options["epochs"],
+                batch_size=batch_size,
+                validation=validation,
+                callbacks=callbacks,
+                precision=options["precision"],
+            )
         with kept(network, folder) as save:
-            if options["verbose"]:
-                for name, value in backend.settings().items():
-                    click.echo(f"{name}: {value}", err=True)
-            chosen = ("dataset", "label_column", "header", "test_fraction", "seed")
+            _tell_settings(backend.settings() if options["verbose"] else {})
+            chosen = ("dataset", "label_column", "header", "drop", "test_fraction", "seed")
             source = {name: options[name] for name in chosen} | known
+            # How its pictures are drawn, and where the data are.
+            source |= network.input_format.source | whereabouts(options, folder)
             network.input_format = replace(network.input_format, source=source)
             result = _result(network, history, training, test, options)
-            result |= {"out": str(folder), "warning": warning}
+            result |= {
+                "out": str(folder),
+                "warning": "; ".join(filter(None, [warning, *warnings])) or None,
+            }
             save()
             written = _write(folder, network, history, test, result, started)
             if options["as_json"]:
@@ -102,6 +112,11 @@ def train(**options: Any) -> None:
     if history.stopped == INTERRUPTED:
         # All is saved, but a script should not take the run for a complete one.
         click.get_current_context().exit(INTERRUPTED_STATUS)
+
+
+def _tell_settings(settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        click.echo(f"{name}: {value}", err=True)
 
 
 def _check_test_part(network: Network, test: Dataset) -> None:
@@ -125,6 +140,7 @@ def _result(
         )
     return {
         "dataset": training.name,
+        "task": "classification" if training.classes else "regression",
         "sizes": list(network.architecture.sizes),
         "parameters": network.mlp.slices.size,
         **{f"train_{name}": value for name, value in train_scores.items()},
@@ -141,9 +157,9 @@ def _result(
     }
 
 
-def _optimizer(options: dict[str, Any]) -> Optimizer:
-    name, epochs = options["optimizer"], options["epochs"]
-    rate = options["learning_rate"] or DEFAULT_RATES[name]
+def _optimizer(name: str, options: dict[str, Any]) -> Optimizer:
+    epochs = options["epochs"]
+    rate = options["learning_rate"] or RATES[name]
     learning_rate = {
         "constant": lambda: schedules.constant(rate),
         "step": lambda: schedules.step(rate, every=epochs / 3),
@@ -157,7 +173,7 @@ def _optimizer(options: dict[str, Any]) -> Optimizer:
         arguments["weight_decay"] = options["weight_decay"]
     if name == "sgd":
         given = options["momentum"]
-        arguments["momentum"] = DEFAULT_MOMENTUM if given is None else given
+        arguments["momentum"] = MOMENTUM if given is None else given
         arguments["nesterov"] = options["nesterov"]
     elif options["momentum"] is not None or options["nesterov"]:
         raise ArgumentError(f"--momentum and --nesterov are for sgd, not for {name}")
@@ -166,12 +182,17 @@ def _optimizer(options: dict[str, Any]) -> Optimizer:
 
 def _network(training: Dataset, options: dict[str, Any], backend: Any) -> Network:
     classes = len(training.classes)
-    binary = classes <= 2
+    if not classes:
+        outputs, output, loss = 1, "identity", "half_squared_error"
+    elif classes <= 2:
+        outputs, output, loss = 1, "sigmoid", "binary_crossentropy"
+    else:
+        outputs, output, loss = classes, "softmax", "categorical_crossentropy"
     return Network(
-        [training.X.shape[1], *options["hidden"], 1 if binary else classes],
+        [training.features, *options["hidden"], outputs],
         hidden=options["activation"],
-        output="sigmoid" if binary else "softmax",
-        loss="binary_crossentropy" if binary else "categorical_crossentropy",
+        output=output,
+        loss=loss,
         init=options["init"],
         dropout=options["dropout"],
         device=backend,
@@ -237,8 +258,8 @@ def _write(
 def _report(result: dict[str, Any], written: list[str], quiet: bool) -> None:
     """Print the result for people."""
     for part in ("train", "test"):
-        accuracy = f"accuracy {result[f'{part}_accuracy']:.2%}"
-        click.echo(f"{part:>5}: {accuracy}, loss {result[f'{part}_loss']:.4f}")
+        scores = {name: result[f"{part}_{name}"] for name in SCORES if f"{part}_{name}" in result}
+        click.echo(f"{part:>5}: {spelled(scores)}")
     click.echo(
         f"epochs: {result['epochs']}, steps: {result['steps']:,}, in "
         f"{result['training_seconds']:.1f} s; {result['seconds']:.1f} s in all"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gpunet.cli.completion import DataSet
 from gpunet.cli.data import header_option
 from gpunet.cli.options import (
     Folder,
@@ -63,13 +64,15 @@ class BatchSize(click.ParamType):
 
 # fmt: off
 OPTIONS: list[Callable[..., Any]] = [
-    click.option("--dataset", default="mnist58", show_default=True, metavar="NAME|PATH",
+    click.option("--dataset", type=DataSet(), default="mnist58", show_default=True,
+                  metavar="NAME|PATH",
                   help="A named data set, or your own .npz, .npy, .csv or folder of IDX files."),
     data_options,
     header_option,
-    click.option("--task", default="auto", show_default=True, metavar="auto|classification",
-                  help="What the labels of your own data are; auto refuses numbers that look like "
-                  "the target of a regression."),
+    click.option("--task", default="auto", show_default=True,
+                  metavar="auto|classification|regression",
+                  help="What the labels of your own data are: classes, or numbers to be predicted; "
+                  "auto says what it takes them for, and asks where they may be either."),
     click.option("--hidden", type=Layers(), default="196", show_default=True,
                   help="Neurons in each hidden layer; none for no hidden layer."),
     click.option("--activation", type=Name(HIDDEN_ACTIVATIONS), default="sigmoid",
@@ -78,8 +81,8 @@ OPTIONS: list[Callable[..., Any]] = [
                   show_default=True, help="How weights are drawn."),
     click.option("--dropout", type=Range(0, 1, max_open=True), default=0.0,
                   show_default=True, help="Share of hidden activations left out in each step."),
-    click.option("--optimizer", type=Name(list(OPTIMIZERS)), default="sgd",
-                  show_default=True),
+    click.option("--optimizer", type=Name(list(OPTIMIZERS)),
+                  help="[default: sgd; adam for tables]"),
     click.option("--learning-rate", type=Range(0, min_open=True),
                   help="[default: 0.1 for sgd, 0.001 for the others]"),
     click.option("--momentum", type=Range(0, 1, max_open=True),
@@ -96,7 +99,9 @@ OPTIONS: list[Callable[..., Any]] = [
                   help="Let the learning rate rise from 0 over so many epochs first."),
     click.option("--batch-size", type=BatchSize(), metavar="N|full", default="32",
                   show_default=True, help="Examples an update."),
-    click.option("--epochs", type=click.IntRange(1), default=8, show_default=True),
+    click.option("--epochs", type=click.IntRange(1),
+                  help="[default: 8; of small data as many as make 1,000 updates of 32 "
+                  "examples]"),
     click.option("--early-stopping", type=click.IntRange(1), metavar="PATIENCE",
                   help="Stop after so many epochs without improvement; keep the best weights."),
     click.option("--validation", type=Range(0, 1, min_open=True, max_open=True),

@@ -13,6 +13,7 @@ import click
 
 from gpunet import __version__
 from gpunet.backends import Backend, get_backend
+from gpunet.cli.completion import Device
 from gpunet.cli.options import output_options, print_json, seed_option
 from gpunet.errors import DeviceError
 from gpunet.files import write_atomically
@@ -39,6 +40,7 @@ GRADED = ("formulas", "lockstep")
 @click.command()
 @click.option(
     "--device",
+    type=Device(),
     default="auto",
     show_default=True,
     metavar="auto|cpu|cuda|cuda:N",

@@ -15,6 +15,7 @@ def label_position(
     label_column: str | int | None,
     names: Sequence[str] = (),
     sure: bool = True,
+    what: str = "label column",
 ) -> int:
     """Return which of ``width`` columns holds the labels.
 
@@ -25,6 +26,7 @@ def label_position(
             or None: the one called label, class, target or y, else the last.
         names: What the columns are called, if they are.
         sure: Whether the names are known to be names; if not, a number is never taken for one.
+        what: What messages call the column that is looked for.
 
     Raises ArgumentError.
     """
@@ -47,14 +49,14 @@ def label_position(
         index = _index(name, names, str(label_column))
         if number is not None and in_range and number % width != index:
             raise ArgumentError(
-                f"{name}: the label column {label_column!r} is the name of column {index} and the "
+                f"{name}: the {what} {label_column!r} is the name of column {index} and the "
                 f"number of another one; give a negative number, from the end: {index - width} or "
                 f"{number % width - width}"
             )
         return index
     if number is None or not in_range:
         raise ArgumentError(
-            f"{name} has {width} columns, so the label column must be a number from 0 to "
+            f"{name} has {width} columns, so the {what} must be a number from 0 to "
             f"{width - 1} (or negative, from the end), but is {label_column}"
         )
     return number % width

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gpunet.datasets.mapped import MappedRows, lazily
+from gpunet.datasets.preparation import Preparation
 from gpunet.errors import DataError
 
 
@@ -24,6 +25,8 @@ class Dataset:
         classes: The name of each class number, such as ("5", "8").
         name: What messages call it.
         image_shape: (rows, columns) where a row of X is a picture, else None.
+        preparation: What the rows of a table go through before they enter a network, and the
+            values of a regression. X is as the table has it: see Preparation.
 
     Raises DataError where X and y differ in length, or y is neither of these.
     """
@@ -34,6 +37,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     name: str = "data"
     image_shape: tuple[int, int] | None = None
+    preparation: Preparation | None = None
 
     def __post_init__(self) -> None:
         X, y = _array(self.X, "X"), _array(self.y, "y")
@@ -61,6 +65,13 @@ class Dataset:
         return len(self.X)
 
     @property
+    def features(self) -> int:
+        """How many inputs a network needs for it."""
+        if self.preparation is not None and self.preparation.columns:
+            return self.preparation.features
+        return int(self.X.shape[1])
+
+    @property
     def targets(self) -> NDArray:
         """What a network's outputs are compared with.
 
@@ -75,7 +86,13 @@ class Dataset:
         return one_hot.astype(np.uint8)
 
     def arrays(self, dtype: DTypeLike = "float32") -> tuple[NDArray, NDArray]:
-        """Return (X, Y): scaled features (n, features) and targets, as floats of ``dtype``."""
+        """Return (X, Y): scaled features (n, features) and targets, as floats of ``dtype``.
+
+        The features of a table are prepared; the values of a regression are as they are.
+        """
+        if self.preparation is not None and self.preparation.columns:
+            X = self.preparation.apply(np.asarray(self.X))
+            return X.astype(dtype), self.targets.astype(dtype)
         # A Python float does not promote: float32 features stay float32.
         return np.asarray(self.X).astype(dtype) * float(self.scale), self.targets.astype(dtype)
 

@@ -82,6 +82,48 @@ def number_labels(
     return classes, numbering[index]
 
 
+def has_fractions(labels: NDArray) -> bool:
+    """Return whether labels are numbers throughout, but for missing ones, and not all whole."""
+    if labels.dtype.kind == "f":
+        return bool((labels[np.isfinite(labels)] % 1 != 0).any())
+    if labels.dtype.kind not in "US":
+        return False
+    texts = [_text(value, "labels") for value in np.unique(labels).tolist()]
+    numbers = _numbers([text for text in texts if text.lower() not in MISSING | {"nan"}])
+    return bool(numbers) and any(number != number // 1 for number in numbers or ())
+
+
+def number_values(labels: NDArray, name: str, row: Callable[[int], str]) -> NDArray:
+    """Return the values of a regression, float64 (n,).
+
+    Args:
+        labels: (n,) numbers, or text that spells them.
+        name: What messages call the labels.
+        row: How messages call label i.
+
+    Raises DataError for one that is missing, or no finite number.
+    """
+    values = np.full(len(labels), np.nan)
+    if labels.dtype.kind in "buif":
+        values = labels.astype(np.float64)
+    elif labels.dtype.kind in "US":
+        for i, label in enumerate(labels.tolist()):
+            try:
+                values[i] = _number(_text(label, name))
+            except (ValueError, OverflowError):
+                break
+    if not (finite := np.isfinite(values)).all():
+        i = int((~finite).argmax())
+        text = _text(labels[i].item(), name)
+        problem = f"got {text!r}" if text and text.lower() != "nan" else "it is missing"
+        raise DataError(
+            f"{name}, {row(i)}: expected a finite number, the value to learn, but {problem}. Drop "
+            "that row or mend it (numbers have decimal points); or is it another column? Name it "
+            "with --target"
+        )
+    return values
+
+
 def _text(label: object, name: str) -> str:
     if not isinstance(label, bytes):
         return str(label).strip()

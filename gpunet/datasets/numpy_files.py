@@ -57,6 +57,31 @@ def read_npz(path: str | os.PathLike[str]) -> tuple[Part, Part | None]:
     return part("X", "y"), part("X_test", "y_test") if len(needed) == 4 else None
 
 
+def read_npz_features(path: str | os.PathLike[str]) -> NDArray:
+    """Read X alone, flattened to rows (n, features); or the only array there is.
+
+    Raises DataError and FileError as ``read_npz``.
+    """
+    path = Path(path)
+    arrays = _load(path, "an .npz archive (numpy.savez) with X")
+    if not isinstance(arrays, dict):
+        raise DataError(f"{path} holds one array; expected an .npz archive: name it .npy instead")
+    found = next((key for key in (*_KEYS["X"], *_KEYS["X_test"]) if key in arrays), None)
+    if found is None and len(arrays) == 1:
+        found = next(iter(arrays))
+    if found is None:
+        raise DataError(
+            f"{path.name} has no array X; it holds {', '.join(arrays) or 'nothing'}. Rename one"
+        )
+    X = arrays[found]
+    if X.ndim not in (2, 3) or X.dtype.kind not in "buif":
+        raise DataError(
+            f"{path.name}: expected numbers (n, features) or (n, rows, columns) in {found}, got "
+            f"{X.dtype} of shape {X.shape}"
+        )
+    return X.reshape(len(X), -1)
+
+
 def read_npy(path: str | os.PathLike[str], label_column: str | int | None = None) -> Part:
     """Read a numeric table (n, columns), one column of which holds the labels.
 

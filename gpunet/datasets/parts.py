@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpunet.datasets.dataset import Dataset
-from gpunet.datasets.labels import number_labels
+from gpunet.datasets.labels import has_fractions, number_labels, number_values
 from gpunet.datasets.mapped import MappedRows, lazily
+from gpunet.datasets.preparation import Column, Preparation, fit_columns, fit_target
 from gpunet.datasets.task import refuse_regression
 from gpunet.errors import ArgumentError, DataError
 from gpunet.ranges import whole
@@ -24,6 +25,9 @@ class Part:
         name: What messages call X.
         labels_name: What messages call the labels.
         row: How messages call example i of ``labels_name``.
+        columns: Of a table: what X's columns are, all words of one as its categories. X then holds
+            NaN where a cell is missing. None of what is not to be prepared.
+        width, target: Of a table: its number of columns; the label column's name and position.
     """
 
     X: NDArray
@@ -31,6 +35,9 @@ class Part:
     name: str
     labels_name: str = "labels"
     row: Callable[[int], str] = "row {}".format
+    columns: tuple[Column, ...] = ()
+    width: int = 0
+    target: tuple[str, int] = ("", 0)
 
     def check(self) -> None:
         """Raise DataError unless this is a table of numbers with one label a row."""
@@ -69,23 +76,30 @@ def build_datasets(
     seed: int = 0,
     task: str = "auto",
     split_rows: int | None = None,
+    preparation: Preparation | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set.
 
     Without ``test`` a seeded share of the rows of ``train`` becomes the test set; with
-    ``split_rows``, that of so many rows, and all that come behind them.
+    ``split_rows``, that of so many rows, and all that come behind them. The columns of a table
+    are found again by ``preparation``, or a new one is learnt from the training rows.
     Raises DataError for bad data, and with the task "auto" for labels that look like
     a regression's (see ``task``); ArgumentError for a bad fraction or seed.
     """
     X, shape = _features(train)
-    classes, y = number_labels(train.labels, train.labels_name, train.row)
-    if task == "auto":
-        refuse_regression(classes, len(y), train.labels_name)
+    classes, y = _labels(train, task)
     scale = 1 / 255 if X.dtype == np.uint8 else 1.0
     if test is None:
         divided = len(X) if split_rows is None else min(whole("split_rows", split_rows, 2), len(X))
         first, second = _split(divided, name, test_fraction, seed)
         second = np.concatenate([second, np.arange(divided, len(X))])
+    else:
+        first = np.arange(len(X))
+    if preparation is None:
+        preparation, X = _prepared(train, X, first, None if classes else y)
+    elif preparation.columns and train.columns:
+        X = preparation.stored(X, train.columns, train.name)
+    if test is None:
         X, y, X_test, y_test = X[first], y[first], X[second], y[second]
     else:
         X_test, test_shape = _features(test)
@@ -95,11 +109,48 @@ def build_datasets(
                 f"{train.X.dtype.name} {train.X.shape[1:]}, got {test.X.dtype.name} "
                 f"{test.X.shape[1:]}; store both the same way"
             )
-        _, y_test = number_labels(test.labels, test.labels_name, test.row, classes)
+        if classes:
+            _, y_test = number_labels(test.labels, test.labels_name, test.row, classes)
+        else:
+            y_test = number_values(test.labels, test.labels_name, test.row)
     return (
-        Dataset(X, y, scale, classes, name, shape),
-        Dataset(X_test, y_test, scale, classes, name, shape),
+        Dataset(X, y, scale, classes, name, shape, preparation),
+        Dataset(X_test, y_test, scale, classes, name, shape, preparation),
     )
+
+
+def whole_dataset(name: str, part: Part, task: str) -> Dataset:
+    """Return all of a part as a data set to learn from; raises as ``build_datasets``."""
+    X, shape = _features(part)
+    classes, y = _labels(part, task)
+    preparation, X = _prepared(part, X, np.arange(len(X)), None if classes else y)
+    scale = 1 / 255 if X.dtype == np.uint8 else 1.0
+    return Dataset(X, y, scale, classes, name, shape, preparation)
+
+
+def _labels(part: Part, task: str) -> tuple[tuple[str, ...], NDArray]:
+    """Return the classes and the class numbers; or none, and the values of a regression."""
+    about = part.labels, part.labels_name, part.row
+    if task == "regression" or (task == "auto" and has_fractions(part.labels)):
+        return (), number_values(*about)
+    classes, y = number_labels(*about)
+    if task == "auto":
+        refuse_regression(classes, len(y), part.labels_name)
+    return classes, y
+
+
+def _prepared(
+    part: Part, X: NDArray, rows: NDArray, values: NDArray | None
+) -> tuple[Preparation | None, NDArray]:
+    """Return what is learnt from the training rows, and X as it is stored with that."""
+    if not part.columns and values is None:
+        return None, X
+    name, position = part.target
+    target = None if values is None else fit_target(values, rows, name)
+    if not part.columns:
+        return Preparation(target=target), X
+    columns, X = fit_columns(X, rows, part.columns)
+    return Preparation(columns, part.width, name, position, target), X
 
 
 def _features(part: Part) -> tuple[NDArray, tuple[int, int] | None]:
@@ -115,7 +166,7 @@ def _features(part: Part) -> tuple[NDArray, tuple[int, int] | None]:
             _check_finite(np.asarray(lazy[rows]), part.name, rows.start)
         table: NDArray = lazily(X.reshape(len(X), -1)).converted(kept)
         return table, shape
-    if dtype.kind == "f":
+    if dtype.kind == "f" and not part.columns:  # in a table's, NaN stands for what is missing
         _check_finite(X, part.name)
     return np.ascontiguousarray(X.reshape(len(X), -1), kept), shape
 

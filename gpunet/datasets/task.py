@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gpunet.errors import ArgumentError, DataError, did_you_mean
 
-TASKS = ("auto", "classification")
+TASKS = ("auto", "classification", "regression")
 
 # So many different numbers are classes, however few rows they have: digits, grades, ratings.
 FEW_NUMBERS = 20
@@ -26,12 +26,6 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 def check_task(task: str) -> None:
     """Raise ArgumentError unless ``task`` is one that data from files can be loaded for."""
-    if task == "regression":
-        raise ArgumentError(
-            "regression from files isn't there yet; expected the task auto or classification. In "
-            'Python: gpunet.fit(gpunet.Network([...], output="identity", '
-            'loss="half_squared_error"), X, y)'
-        )
     if task not in TASKS:
         raise ArgumentError(
             f"unknown task {task!r}{did_you_mean(task, TASKS)}; choose one of {', '.join(TASKS)}"
@@ -71,6 +65,6 @@ def refuse_regression(classes: Sequence[str], rows: int, name: str) -> None:
     if rows < k * (ROWS_A_CLASS if counted else ROWS_A_NUMBER):
         raise DataError(
             f"{name}: expected classes, but the labels are {k} different numbers from {numbers[0]} "
-            f"to {numbers[-1]} in {rows} rows, which looks like the target of a regression, and "
-            f"gpunet doesn't train those from files yet. {_UNLESS}"
+            f"to {numbers[-1]} in {rows} rows, which looks like the target of a regression. If it "
+            f"is one, say so with --task regression. {_UNLESS}"
         )

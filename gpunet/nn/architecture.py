@@ -92,9 +92,11 @@ def _check_output(output: str, loss: str, outputs: int) -> None:
     look_up("activation", output, ACTIVATIONS)
     wanted = look_up("loss", loss, LOSSES).output
     if wanted is not None and output != wanted:
+        fitting = "a squared error"
+        if not ACTIVATIONS[output].elementwise:
+            fitting = "loss='categorical_crossentropy'"
         raise ArgumentError(
-            f"{loss} goes with output={wanted!r}, not {output!r}; for other outputs choose a "
-            "squared error"
+            f"{loss} goes with output={wanted!r}, not {output!r}; for that one choose {fitting}"
         )
     if wanted is None and not ACTIVATIONS[output].elementwise:
         raise ArgumentError(f"{output} goes with loss='categorical_crossentropy', not {loss!r}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gpunet.backends import Backend
 from gpunet.datasets.dataset import Dataset, refuse_masked
 from gpunet.datasets.mapped import MappedRows, lazily
+from gpunet.datasets.preparation import Preparation
 from gpunet.errors import DataError
 from gpunet.nn.architecture import Architecture
 
@@ -45,6 +46,7 @@ def check_examples(
     backend: Backend,
     need_targets: bool = True,
     scale: float = 1.0,
+    preparation: Preparation | None = None,
 ) -> Examples:
     """Return the examples as host arrays that fit the network.
 
@@ -55,6 +57,8 @@ def check_examples(
         architecture, backend: The network's.
         need_targets: Whether Y has to be there.
         scale: What plain arrays of integers are multiplied by; floats are taken as they are.
+        preparation: What a Dataset's rows go through; and by which the values of a regression,
+            in plain arrays too, are standardised.
 
     Raises:
         DataError: Wrong shape, type, range or length, nothing at all, or a value not finite.
@@ -67,6 +71,8 @@ def check_examples(
         if Y is None and need_targets:
             Y = X.y if architecture.output == "softmax" else X.targets
         X = X.X
+        if preparation is not None and preparation.columns:
+            X, scale = preparation.apply(np.asarray(X)), 1.0
     stored = _host(lazily(X), "X", backend)
     if plain and stored.dtype.kind not in "iu":
         scale = 1.0
@@ -75,7 +81,10 @@ def check_examples(
         if need_targets:
             raise DataError("targets are missing: pass Y, or a data set as X")
         return Examples(X, None, scale)
-    Y = _targets(np.asarray(_host(Y, "Y", backend)), architecture)
+    Y = np.asarray(_host(Y, "Y", backend))
+    if preparation is not None and preparation.target is not None:
+        Y = preparation.target.standardised(Y)
+    Y = _targets(Y, architecture)
     if len(X) != len(Y):
         raise DataError(f"X has {len(X)} rows but Y has {len(Y)}; each example needs one target")
     return Examples(X, Y, scale)

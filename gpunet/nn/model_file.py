@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from gpunet.datasets.preparation import Preparation
 from gpunet.errors import ArgumentError, FileError, ModelFileError
 from gpunet.files import write_atomically
 from gpunet.nn.architecture import Architecture, describe
@@ -43,11 +44,18 @@ def write(path: str | os.PathLike[str], model: Model) -> None:
         "format": FORMAT,
         "architecture": asdict(model.architecture),
         "seed": model.seed,
-        "input": asdict(model.input_format),
+        "input": _about_inputs(model.input_format),
     }
     # One metadata key only: safetensors does not keep several in a fixed order, and the same
     # network must give the same bytes.
     write_atomically(path, save(model.parameters, {"gpunet": json.dumps(about, sort_keys=True)}))
+
+
+def _about_inputs(known: InputFormat) -> dict[str, Any]:
+    preparation = known.preparation
+    about = asdict(replace(known, preparation=None))
+    del about["preparation"]
+    return about | ({"preparation": preparation.to_dict()} if preparation else {})
 
 
 def read(path: str | os.PathLike[str]) -> Model:
@@ -119,6 +127,7 @@ def _model(about: dict[str, Any], tensors: dict[str, NDArray]) -> Model:
         tuple(str(c) for c in given["classes"]),
         (int(shape[0]), int(shape[1])) if shape else None,
         dict(given.get("source", {})),
+        Preparation.from_dict(given["preparation"]) if given.get("preparation") else None,
     )
     if problem := known.contradiction(architecture):
         raise ArgumentError(problem)

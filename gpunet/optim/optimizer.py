@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,32 @@ class Optimizer(ABC):
                 )
                 parts.append(changed)
         return [xp.concat(x) for x in zip(*parts, strict=True)]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments by name: all that an optimizer is.
+
+        Its state (velocities, averages) belongs to a call of ``fit``.
+        """
+        names = list(signature(type(self)).parameters)
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def __repr__(self) -> str:
+        defaults = {n: p.default for n, p in signature(type(self)).parameters.items()}
+        shown = [
+            f"{name}={value!r}"
+            for name, value in self.settings().items()
+            if name == "learning_rate" or value != defaults[name]
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether it is of the same kind, with the same arguments."""
+        if not isinstance(other, Optimizer) or type(other) is not type(self):
+            return NotImplemented
+        return self.settings() == other.settings()
+
+    def __hash__(self) -> int:
+        return hash(type(self))  # its settings may be changed
 
     def start(self, backend: Backend, theta: Array, dtype: str) -> Stepper:
         """Return this optimizer at work on a network's parameters, from a fresh state."""

@@ -112,10 +112,8 @@ def gradient_check(
 
 
 def _in_float64(network: Network, X: Any, Y: Any) -> Any:
-    from gpunet.nn.examples import check_examples
-
     exact = replace(network.architecture, dtype="float64")
-    return check_examples(X, Y, exact, network.backend, scale=network.input_format.scale)
+    return network.check(X, Y, architecture=exact)
 
 
 def _names(mlp: MLP) -> list[str]:

@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from gpunet.datasets.dataset import Dataset
+from gpunet.datasets.frames import is_frame
+from gpunet.datasets.ranges import warn_of_ranges
+from gpunet.datasets.tables import frame_dataset
 from gpunet.errors import ArgumentError
 from gpunet.nn.examples import Examples
-from gpunet.nn.feed import Feed
 from gpunet.nn.input_format import InputFormat, format_of
 from gpunet.nn.network import Network
+from gpunet.pictures.placement import placement_of
 from gpunet.ranges import whole
 from gpunet.training.callbacks import Callback, FunctionCallback
 
@@ -48,24 +51,40 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
 def examples_and_format(network: Network, X: Any, Y: Any) -> tuple[Examples, InputFormat]:
     """Return the checked examples, and what a network that has learnt them keeps of them.
 
-    Plain arrays are not rescaled. Of floats it cannot be told how integers would have been stored,
-    so they leave the scale of what was learnt before; integers replace it.
+    Plain arrays are not rescaled; a DataFrame is prepared as a table is. Of floats it cannot be
+    told how integers would have been stored, so they leave the scale of what was learnt before;
+    integers replace it.
 
     Raises:
         DataError: The examples do not fit the network.
     """
+    if is_frame(X):
+        X, Y = frame_dataset(X, Y, network.classifies), None
     if isinstance(X, Dataset):
         about = format_of(X, network.architecture)
-        return network.check(X, Y), about
+        examples = network.check(X, Y, known=about)
+        if X.preparation is None:
+            warn_of_ranges(examples.X)
+        return examples, _with_placement(about, X)
     scale = network.input_format.scale
-    examples = network.check(X, Y, scale=scale)
+    examples = network.check(X, Y, known=InputFormat(scale=scale))
     if examples.scale != 1.0:  # integers
         return replace(examples, scale=1.0), InputFormat()
+    warn_of_ranges(examples.X)
     return examples, InputFormat(scale=scale)
 
 
-def validation_feed(network: Network, validation: Any, about: InputFormat) -> Feed | None:
-    """Return the validation data on the device, or None; ``about`` is of the training data."""
+def _with_placement(about: InputFormat, data: Dataset) -> InputFormat:
+    """Return what is kept of the training data with how its pictures are drawn, if they are."""
+    if about.image_shape is None:
+        return about
+    placement = placement_of(data.X, about.image_shape)
+    drawn = None if placement is None else placement.to_dict()
+    return replace(about, source=about.source | {"pictures": drawn})
+
+
+def validation_examples(network: Network, validation: Any, about: InputFormat) -> Examples | None:
+    """Return the checked validation data, or None; ``about`` is of the training data."""
     if validation is None:
         return None
     pair = (validation, None) if isinstance(validation, Dataset) else validation
@@ -73,4 +92,4 @@ def validation_feed(network: Network, validation: Any, about: InputFormat) -> Fe
         raise ArgumentError("validation must be a data set or a pair (X, Y)")
     X, Y = pair
     about.refuse_other_numbers(X)
-    return Feed(network.backend, network.check(X, Y, scale=about.scale))
+    return network.check(X, Y, known=about)

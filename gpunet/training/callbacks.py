@@ -37,7 +37,8 @@ class Callback:
 
     Reading losses from a GPU makes it wait. A callback that only reports may set ``every_epoch``
     to False: where epochs are short, several are then read together, and ``on_epoch_end`` is
-    called for each of them afterwards, when the network has gone on.
+    called for each of them afterwards, when the network has gone on. Likewise ``on_batch_end``
+    comes late, and the network's parameters are not those of that batch.
     """
 
     every_epoch = True
@@ -75,17 +76,30 @@ class Monitor(Callback):
     """Base of callbacks that watch one value for improvement.
 
     Args:
-        monitor: "loss", "accuracy", "val_loss" or "val_accuracy"; by default the loss on the
-            validation data if there are any, else the training loss (which an epoch measures
-            before its updates, so it lags behind the weights by up to an epoch).
+        monitor: "loss", "accuracy", "val_loss" or "val_accuracy", or "val_NAME" of one of
+            ``fit``'s metrics; by default the loss on the validation data if there are any, else the
+            training loss (which an epoch measures before its updates, so it lags behind the
+            weights by up to an epoch).
         min_delta: How much better counts as better.
+        mode: "max" if more is better, "min" if less; of losses and accuracies it is known.
+
+    Raises:
+        ArgumentError: An unknown value or mode, or a metric without a mode.
     """
 
-    def __init__(self, monitor: str | None = None, min_delta: float = 0.0) -> None:
+    def __init__(
+        self, monitor: str | None = None, min_delta: float = 0.0, mode: str | None = None
+    ) -> None:
         known = ("loss", "accuracy", "val_loss", "val_accuracy")
-        if monitor is not None and monitor not in known:
-            raise ArgumentError(f"monitor must be one of {', '.join(known)}; got {monitor!r}")
-        self.monitor, self.min_delta = monitor, min_delta
+        if mode not in (None, "min", "max"):
+            raise ArgumentError(f"mode must be 'min' or 'max'; got {mode!r}")
+        own = str(monitor).startswith("val_") and mode is not None
+        if monitor is not None and monitor not in known and not own:
+            raise ArgumentError(
+                f"monitor must be one of {', '.join(known)}, or val_NAME of one of fit's metrics, "
+                f"with mode='max' or mode='min'; got {monitor!r}, mode={mode!r}"
+            )
+        self.monitor, self.min_delta, self.mode = monitor, min_delta, mode
 
     def on_train_begin(self, run: Run) -> None:
         """Start anew."""
@@ -98,9 +112,10 @@ class Monitor(Callback):
         if name not in logs:
             raise ArgumentError(
                 f"cannot monitor {name}: this run has {', '.join(logs)}; val_ values need "
-                "validation data"
+                "validation data, and those of your own one of fit's metrics"
             )
-        value = -logs[name] if name.endswith("accuracy") else logs[name]
+        mode = self.mode or ("max" if name.endswith("accuracy") else "min")
+        value = -logs[name] if mode == "max" else logs[name]
         if value < self.best - self.min_delta:
             self.best = value
             return True
@@ -116,8 +131,9 @@ class EarlyStopping(Monitor):
         patience: int = 10,
         min_delta: float = 0.0,
         restore_best: bool = True,
+        mode: str | None = None,
     ) -> None:
-        super().__init__(monitor, min_delta)
+        super().__init__(monitor, min_delta, mode)
         self.patience, self.restore_best = whole("patience", patience), restore_best
 
     def on_train_begin(self, run: Run) -> None:
@@ -154,8 +170,9 @@ class Checkpoint(Monitor):
         path: str | os.PathLike[str],
         monitor: str | None = None,
         best_only: bool = True,
+        mode: str | None = None,
     ) -> None:
-        super().__init__(monitor)
+        super().__init__(monitor, mode=mode)
         self.path, self.best_only = path, best_only
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+LISTS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+
 
 @dataclass
 class History:
@@ -15,6 +17,7 @@ class History:
         accuracy: Likewise, for networks that classify.
         val_loss, val_accuracy: On the validation data, after the epoch.
         learning_rate: At the epoch's last step.
+        metrics: {"val_NAME": [...], ...}: of ``fit``'s metrics, after the epoch.
         steps: Number of updates in all.
         seconds: Duration in all.
         stopped: Why training ended before its last epoch; "" if it did not.
@@ -25,6 +28,7 @@ class History:
     val_loss: list[float] = field(default_factory=list)
     val_accuracy: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
     steps: int = 0
     seconds: float = 0.0
     stopped: str = ""
@@ -37,7 +41,10 @@ class History:
     def append(self, logs: dict[str, float]) -> None:
         """Add an epoch's values."""
         for name, value in logs.items():
-            getattr(self, name).append(value)
+            if name in LISTS:
+                getattr(self, name).append(value)
+            else:
+                self.metrics.setdefault(name, []).append(value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""

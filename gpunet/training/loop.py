@@ -21,12 +21,14 @@ from gpunet.training.arguments import (
     checked_batch_size,
     checked_callbacks,
     examples_and_format,
-    validation_feed,
+    validation_examples,
 )
 from gpunet.training.callbacks import Callback, Run
 from gpunet.training.epochs import Epochs, chunks_of
 from gpunet.training.history import History
 from gpunet.training.interrupt import INTERRUPTED, Interrupt
+from gpunet.training.metrics import Metrics, validation_metrics
+from gpunet.training.progress import shown
 
 # Losses are read from the device when this much time has passed (or at once, for callbacks and
 # validation), so that short epochs do not make it wait.
@@ -47,6 +49,8 @@ def fit(
     callbacks: Iterable[Callback | Callable[[int, dict[str, float]], Any]] = (),
     seed: int | None = None,
     precision: str = "float32",
+    metrics: Metrics = (),
+    verbose: bool | str = False,
 ) -> History:
     """Train the network.
 
@@ -64,6 +68,11 @@ def fit(
         seed: For the shuffle; the network's by default.
         precision: Of the matrix products: "float32" (as the network is stored), "tf32" or "split16"
             (see gpunet/program/rewrites/precision.py), which are fast on tensor cores.
+        metrics: Functions (y, predicted) of the validation data's class numbers (n,), or values
+            (n, outputs), such as scikit-learn's; or {name: function}. The history has what they
+            return after each epoch in ``metrics["val_NAME"]``.
+        verbose: True shows progress: a bar in a terminal or a notebook, else lines on standard
+            error. "auto" does so only where a person is looking.
 
     Other threads may predict with the network meanwhile. Ctrl-C ends training after the step at
     hand (on a GPU, after some 8,192 examples); the history then says so.
@@ -81,9 +90,10 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         validation=validation,
-        callbacks=callbacks,
+        callbacks=[*shown(verbose), *checked_callbacks(callbacks)],
         seed=seed,
         precision=precision,
+        metrics=metrics,
     ).run()
 
 
@@ -104,6 +114,7 @@ class Training:
         callbacks: Iterable[Callback | Callable[[int, dict[str, float]], Any]] = (),
         seed: int | None = None,
         precision: str = "float32",
+        metrics: Metrics = (),
     ) -> None:
         self.network, self.backend = network, network.backend
         examples, about = examples_and_format(network, X, Y)
@@ -120,12 +131,17 @@ class Training:
                 f"optimizer must be an optimizer object such as gpunet.Adam(); got {optimizer!r}"
             )
         epochs = whole("epochs", epochs)
-        self.validation = validation_feed(network, validation, about)
+        held_out = validation_examples(network, validation, about)
+        self.validation = None if held_out is None else Feed(self.backend, held_out)
+        self._metrics = validation_metrics(network, self.validation, held_out, metrics)
         seed = network.seed if seed is None else whole("seed", seed, 0, LARGEST_SEED)
         self.callbacks = checked_callbacks(callbacks)
-        watched = any(type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks)
-        # Steps that nobody looks at may be one launch, if the device has such a thing; elsewhere
-        # Ctrl-C need not wait for them all.
+        self._batch_callbacks = [
+            c for c in self.callbacks if type(c).on_batch_end is not Callback.on_batch_end
+        ]
+        watched = any(c.every_epoch for c in self._batch_callbacks)
+        # Steps after which nobody looks at the network may be one launch, if the device has such a
+        # thing; elsewhere Ctrl-C need not wait for them all.
         self._step_by_step = watched or not self.backend.captures
         rests = self.optimizer.rests and not self.optimizer.weight_decay
         self._compact = compact(network.mlp, examples) if rests and not watched else None
@@ -206,7 +222,7 @@ class Training:
         epoch, self.epochs_begun = self.epochs_begun, self.epochs_begun + 1
 
         def after_step(step: int) -> bool:
-            for callback in self.callbacks:
+            for callback in self._batch_callbacks:
                 callback.on_batch_end(epoch + 1, step + 1)
             return not (interrupt.requested or self.history.stopped)
 
@@ -215,6 +231,9 @@ class Training:
         for chunk in range(len(self.epochs.chunks)):
             row = first_row + chunk
             done += self.epochs.train(chunk, after_step if self._step_by_step else None, row)
+            if not self._step_by_step and self._batch_callbacks:
+                for step in self.epochs.chunks[chunk]:
+                    after_step(step)
             if interrupt.requested or self.history.stopped:
                 break
         self.history.steps += -(-done // self.epochs.batch_size)
@@ -256,6 +275,8 @@ class Training:
         if self.validation is not None:
             scores = self.network.evaluate_feed(self.validation)
             logs |= {f"val_{name}": value for name, value in scores.items()}
+        if self._metrics is not None:
+            logs |= self._metrics()
         last_step = epoch - 1 / self.steps_per_epoch
         logs["learning_rate"] = float(self.optimizer.learning_rate(last_step))
         self.history.append(logs)

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import IO, Any
 
+from gpunet.errors import ArgumentError
 from gpunet.streams import Unfailing
 from gpunet.training.callbacks import Callback, Logs, Run
 from gpunet.training.history import History
@@ -16,25 +17,36 @@ SECONDS_BETWEEN_REDRAWS = 0.1
 
 
 class Progress(Callback):
-    """Print the epoch, loss, accuracy, examples per second and time left, by default to stderr.
+    """Show the epoch, loss, accuracy, examples per second and time left.
 
-    Where that cannot be printed, training goes on all the same.
+    A bar in a terminal or a notebook, else lines on standard error, or on ``stream``. Where that
+    cannot be printed, training goes on all the same.
     """
 
     every_epoch = False  # it only reports
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream: Any = Unfailing(sys.stderr if stream is None else stream)
+        self._given = stream
         self._bar: Any = None
 
     def on_train_begin(self, run: Run) -> None:
-        """Start the clock and, in a terminal, the bar."""
+        """Start the clock and, where a person is looking, the bar."""
+        self._stream: Any = Unfailing(sys.stderr if self._given is None else self._given)
         self._run, self._started, self._shown = run, time.perf_counter(), 0.0
-        self._epoch, self._batches, self._text = 0, 0, ""
+        self._epoch, self._batches, self._figures = 0, 0, ""
         self._told = 0  # the epoch of the last line
+        self._bar = self._new_bar()
+
+    def _new_bar(self) -> Any:
+        if self._given is None and in_notebook():
+            from gpunet.training.bars import NotebookBar
+
+            return NotebookBar()
         if self._stream.isatty():
-            self._bar = _bar(self._stream, run.epochs * run.steps_per_epoch)
-            self._bar.start()
+            from gpunet.training.bars import TerminalBar
+
+            return TerminalBar(self._stream)
+        return None
 
     def on_batch_end(self, epoch: int, batch: int) -> None:
         """Move the bar."""
@@ -45,14 +57,14 @@ class Progress(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Show the losses."""
         self._epoch = epoch
-        values = [
-            f"{name.replace('_', ' ')} {logs[name]:.4f}"
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-            if name in logs
-        ]
-        self._text = f"epoch {epoch}/{self._run.epochs}  {'  '.join(values)}"
+        self._figures = "  ".join(
+            f"{name.replace('_', ' ')} {value:.4f}"
+            for name, value in logs.items()
+            if name != "learning_rate"
+        )
         if self._bar is not None:
-            self._draw()
+            if self._due(SECONDS_BETWEEN_REDRAWS):
+                self._draw()
         elif epoch in (1, self._run.epochs) or self._due(SECONDS_BETWEEN_LINES):
             self._line()
 
@@ -73,31 +85,54 @@ class Progress(Callback):
         self._shown = now
         return True
 
-    def _speed(self) -> tuple[float, float]:
-        """Return examples per second and the seconds left at that speed."""
+    def _done(self) -> float:
+        """Return the share of the steps that have been taken."""
+        return self._batches / (self._run.epochs * self._run.steps_per_epoch)
+
+    def _speed(self) -> str:
+        """Return examples per second, and the time left at that speed."""
         elapsed = max(time.perf_counter() - self._started, 1e-9)
-        run = self._run
-        done = self._batches / (run.epochs * run.steps_per_epoch)
-        return done * run.epochs * run.examples / elapsed, elapsed * (1 - done) / max(done, 1e-9)
+        done = self._done()
+        speed = done * self._run.epochs * self._run.examples / elapsed
+        return f"{speed:,.0f} examples/s  {clock(elapsed * (1 - done) / max(done, 1e-9))} left"
 
     def _line(self) -> None:
         self._told = self._epoch
-        speed, left = self._speed()
         print(
-            f"{self._text}  {speed:,.0f} examples/s  {clock(left)} left",
+            f"epoch {self._epoch}/{self._run.epochs}  {self._figures}  {self._speed()}",
             file=self._stream,
             flush=True,
         )
 
     def _draw(self) -> None:
-        speed, left = self._speed()
-        self._bar.update(
-            self._bar.task_ids[0],
-            completed=self._batches,
-            description=self._text or f"epoch 1/{self._run.epochs}",
-            speed=f"{speed:,.0f} examples/s",
-            left=f"{clock(left)} left",
+        # The epoch at hand, which the figures come before.
+        epoch = min(self._batches // self._run.steps_per_epoch + 1, self._run.epochs)
+        self._bar.draw(
+            self._done(), f"epoch {epoch}/{self._run.epochs}", self._speed(), self._figures
         )
+
+
+def shown(verbose: bool | str) -> list[Callback]:
+    """Return the callbacks that ``verbose`` asks for.
+
+    Args:
+        verbose: True: progress, wherever it goes. "auto": only where a person is looking, in a
+            terminal or a notebook. False: none.
+
+    Raises:
+        ArgumentError: It is something else.
+    """
+    if verbose not in (True, False, "auto"):
+        raise ArgumentError(f"verbose must be True, False or 'auto'; got {verbose!r}")
+    looking = verbose == "auto" and (in_notebook() or Unfailing(sys.stderr).isatty())
+    return [Progress()] if looking or (verbose != "auto" and verbose) else []
+
+
+def in_notebook() -> bool:
+    """Whether this process runs a notebook's cells."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return hasattr(shell, "kernel")
 
 
 def clock(seconds: float) -> str:
@@ -105,20 +140,3 @@ def clock(seconds: float) -> str:
     minutes, s = divmod(round(seconds), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
-
-
-def _bar(stream: IO[str], steps: int) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
-
-    bar = RichProgress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[speed]}"),
-        TextColumn("{task.fields[left]}"),
-        console=Console(file=stream),
-        auto_refresh=True,
-    )
-    bar.add_task("", total=steps, speed="", left="")
-    return bar

@@ -40,7 +40,7 @@ USAGE = {
     "seed": (["train", "--seed", "-1"], "4294967295"),
     "no model": (["evaluate"], "--model"),
     "nothing to predict": (["predict", "--model", "x"], "FILE"),
-    "regression": (["train", "--task", "regression"], "isn't there yet"),
+    "regression": (["train", "--task", "regression"], "has classes"),
     "test fraction of a named set": (
         ["train", "--dataset", "moons", "--test-fraction", "0.3"],
         "1000 of 2000 rows; leave it out",
@@ -84,7 +84,7 @@ def write_tables(folder: Path) -> dict[str, tuple[Path, str]]:
     npz("no y", "y", X=X)
     npz("objects", "object", X=np.array([[None]], dtype=object), y=y[:1])
     npz("empty", "empty", X=X[:0], y=y[:0])
-    npz("fractions as labels", "label", X=X, y=y + 0.5)
+    npz("nan as a label", "label", X=X, y=np.where(y == 0, 0.5, np.nan))
     text("no rows", "a,b,label\n", "row")
     text("a word", "a,b,label\n1,2,x\n1,two,y\n", "two")
     text("ragged", "a,b,label\n1,2,x\n1,y\n", "line 3")
@@ -100,7 +100,7 @@ def write_tables(folder: Path) -> dict[str, tuple[Path, str]]:
 @pytest.mark.parametrize(
     "case",
     [
-        *("nan", "infinite", "lengths differ", "no y", "objects", "empty", "fractions as labels"),
+        *("nan", "infinite", "lengths differ", "no y", "objects", "empty", "nan as a label"),
         *("no rows", "a word", "ragged", "one class", "truncated", "a regression"),
     ],
 )

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from running import Command
 
+from gpunet import errors
 from gpunet.bench import machine, parts
 from gpunet.bench.job import Job
 from gpunet.bench.tables import figure, markdown
+from gpunet.cli import bench
 
 SMALL = (
     *("--network", "784-4-1", "--examples", "600", "--rounds", "2", "--seconds", "0.01"),
@@ -160,3 +162,28 @@ def test_the_commit_is_that_of_gpunet_s_own_checkout() -> None:
 )
 def test_figures_have_three_digits(value: float, text: str) -> None:
     assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], {"networks": ["784-196-1"], "batches": [32, 128], "rounds": 3}),
+        (["--rounds", "2"], {"rounds": 2, "batches": [32, 128]}),
+        (["--batch", "64"], {"rounds": 3, "batches": [64]}),
+    ],
+)
+def test_quick_overrules_nothing_that_was_said(
+    gpunet_here: Command, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: dict
+) -> None:
+    seen = []
+
+    def run(settings: Any, backend: Any, say: Any) -> dict[str, Any]:
+        seen.append(settings)
+        raise errors.DataError("enough")
+
+    monkeypatch.setattr(bench, "run", run)
+    assert gpunet_here("bench", "--quick", "--device", "cpu", *options).err == "error: enough\n"
+    (settings,) = seen
+    found = {"networks": ["-".join(map(str, n)) for n in settings.networks],
+             "batches": list(settings.batches), "rounds": settings.rounds}  # fmt: skip
+    assert found | expected == found

@@ -1,5 +1,6 @@
 """gpunet evaluate and gpunet predict."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,6 @@ from running import Command
 
 import gpunet as library
 from gpunet import datasets
-from gpunet.cli.pictures import read_picture
-from gpunet.nn.input_format import InputFormat
 
 ROWS = 12
 
@@ -130,17 +129,106 @@ def test_what_can_be_no_pixels_is_refused(
     assert "rows.npy" in done.err
 
 
-def test_a_model_of_float_pictures_takes_no_bytes(
+def test_a_model_of_floats_or_of_dark_on_light_knows_how_its_pictures_are(
     gpunet_here: Command, inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    train = datasets.load("mnist58")[0].part(slice(0, 40))
-    np.savez(tmp_path / "floats.npz", X=train.X.reshape(-1, 28, 28) / 255, y=train.y)
-    options = ("--hidden", "2", "--epochs", "1", "--quiet", "--out", "run")
-    assert gpunet_here("train", "--dataset", "floats.npz", *options).status == 0
-    done = gpunet_here("predict", "--model", "run", inputs["png"])
-    assert done.status == 1
-    assert "doesn't know their scale" in done.err
-    assert gpunet_here("predict", "--model", "run", inputs["floats"], "--invert").status == 0
+    train, first = datasets.load("mnist58")[0].part(slice(0, 400)), np.load(inputs["npy"])[:1]
+    stored = {"floats": lambda X: X / 255, "dark": lambda X: 255 - X, "fade": lambda X: 1 - X / 255}
+    for name, store in stored.items():
+        np.savez(tmp_path / "d.npz", X=store(train.X).reshape(-1, 28, 28), y=train.y)
+        np.save(tmp_path / "row.npy", store(first).reshape(-1, 28, 28))
+        options = ("--hidden", "4", "--epochs", "2", "--quiet", "--out", name)
+        assert gpunet_here("train", "--dataset", "d.npz", *options).status == 0
+        files = ("row.npy", inputs["png"], inputs["inverted"])
+        done = gpunet_here("predict", "--model", name, *files, "--json")
+        row, *pictures = (r["probability"] for r in done.json["predictions"])
+        assert pictures == [pytest.approx(row, abs=1e-6)] * 2  # float32
+
+
+def test_pictures_of_both_polarities_in_one_call(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path]
+) -> None:
+    done = gpunet_here("predict", "--model", model, inputs["png"], inputs["inverted"], "--json")
+    light, dark = ((r["class"], r["probability"]) for r in done.json["predictions"])
+    assert light == dark
+
+
+def test_invert_or_not_is_believed_where_it_is_said(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path]
+) -> None:
+    """A picture that is taken the wrong way round is another one."""
+
+    def ink(*options: object) -> np.ndarray:
+        done = gpunet_here("predict", "--model", model, *options, "--show", "--json")
+        return np.array(done.json["predictions"][0]["picture"])
+
+    for right, wrong in (("--no-invert", "--invert"), ("--invert", "--no-invert")):
+        picture = inputs["png"] if right == "--no-invert" else inputs["inverted"]
+        np.testing.assert_array_equal(ink(picture, right), ink(picture))
+        assert np.abs(ink(picture, wrong) - ink(picture)).mean() > 0.1
+
+
+def test_what_was_understood_is_shown(
+    gpunet_here: Command, model: Path, inputs: dict[str, Path]
+) -> None:
+    pixels = np.load(inputs["npy"]).reshape(-1, 28, 28) / 255
+    for kind, rows in (("png", 1), ("inverted", 1), ("npy", ROWS), ("floats", ROWS)):
+        done = gpunet_here("predict", "--model", model, inputs[kind], "--show", "--json")
+        found = [r["picture"] for r in done.json["predictions"]]
+        np.testing.assert_allclose(found, pixels[:rows], atol=5.1e-4)  # three decimals
+    lines = gpunet_here("predict", "--model", model, inputs["png"], "--show").out.splitlines()
+    assert len(lines) == 28 / 2 + 1
+    drawn = np.array([[c != " " for c in line[1:-1]] for line in lines[:-1]])
+    pairs = pixels[0].reshape(14, 2, 28).mean(axis=1)
+    assert drawn[pairs > 0.25].all()
+    assert not drawn[pairs == 0].any()
+
+
+def test_show_is_for_pictures(gpunet_here: Command, table: Path, tmp_path: Path) -> None:
+    options = ("--epochs", "1", "--quiet", "--out", "run")
+    assert gpunet_here("train", "--dataset", table, *options).status == 0
+    np.save(tmp_path / "rows.npy", np.zeros((1, 2)))
+    done = gpunet_here("predict", "--model", "run", "rows.npy", "--show")
+    assert (done.status, done.out) == (1, "")
+    assert "--show draws pictures" in done.err
+
+
+def test_photographs_are_only_brought_to_size(gpunet_here: Command, tmp_path: Path) -> None:
+    """A model whose training pictures are no drawings on paper looks for no drawing."""
+    image_module = pytest.importorskip("PIL.Image")
+    photos = np.random.default_rng(0).integers(0, 256, (40, 6, 5), np.uint8)
+    np.savez(tmp_path / "d.npz", X=photos, y=np.arange(40) % 2)
+    options = ("--hidden", "4", "--epochs", "1", "--quiet", "--out", "run")
+    assert gpunet_here("train", "--dataset", "d.npz", *options).status == 0
+    np.save(tmp_path / "row.npy", photos[:1])
+    image_module.fromarray(photos[0]).save(tmp_path / "photo.png")
+    for more in ((), ("--invert",)):
+        done = gpunet_here("predict", "--model", "run", "row.npy", "photo.png", "--json", *more)
+        row, picture = (r["probability"] for r in done.json["predictions"])
+        assert row == picture
+
+
+def test_a_model_that_does_not_say_how_its_pictures_are_learnt_from_mnist_s(
+    gpunet_here: Command, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    network = library.Network([784, 1], device="cpu")
+    library.fit(network, datasets.load("mnist58")[0].part(slice(0, 50)), epochs=1)
+    network.input_format = replace(network.input_format, source={})
+    network.save(tmp_path / "old.safetensors")
+    done = gpunet_here(
+        "predict", "--model", "old.safetensors", *(inputs[k] for k in ("npy", "png", "inverted")),
+        "--json",
+    )  # fmt: skip
+    first, *_, light, dark = (r["probability"] for r in done.json["predictions"])
+    assert light == dark == first
+
+
+def test_a_blank_picture_is_said(gpunet_here: Command, model: Path, tmp_path: Path) -> None:
+    image_module = pytest.importorskip("PIL.Image")
+    image_module.new("RGB", (50, 50), "white").save(tmp_path / "blank.png")
+    done = gpunet_here("predict", "--model", model, "blank.png")
+    assert (done.status, done.out) == (1, "")
+    assert "blank.png: nothing is drawn" in done.err
 
 
 def test_limit_and_the_printed_table(
@@ -150,26 +238,6 @@ def test_limit_and_the_printed_table(
     lines = done.out.splitlines()
     assert len(lines) == 3
     assert all(line.split()[1] in ("5", "8") for line in lines)
-
-
-def test_a_picture_of_16_bits_or_turned_by_the_camera_is_the_same_picture(tmp_path: Path) -> None:
-    image_module = pytest.importorskip("PIL.Image")
-    pixels = np.arange(0, 120, 10, dtype=np.uint8).reshape(3, 4)
-    image_module.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "deep.png")
-    turned, exif = image_module.fromarray(np.rot90(pixels)), image_module.Exif()
-    exif[0x0112] = 6  # to be shown turned by a quarter, clockwise
-    turned.save(tmp_path / "turned.png", exif=exif)
-    known = InputFormat(scale=1 / 255, image_shape=(3, 4))
-    for name in ("deep.png", "turned.png"):
-        np.testing.assert_array_equal(read_picture(tmp_path / name, known), pixels)
-
-
-def test_dark_on_light_is_pointed_out(
-    gpunet_here: Command, model: Path, inputs: dict[str, Path]
-) -> None:
-    done = gpunet_here("predict", "--model", model, inputs["inverted"])
-    assert done.status == 1
-    assert "--invert" in done.err
 
 
 @pytest.mark.parametrize(
@@ -226,6 +294,18 @@ def test_evaluate_agrees_with_the_library(gpunet: Command, model: Path) -> None:
         confusion = np.array(done.json["confusion"])
         assert confusion.sum() == len(data)
         assert np.trace(confusion) / len(data) == pytest.approx(expected["accuracy"])
+        report = library.class_report(library.load(model, device="cpu"), data)
+        assert done.json["per_class"] == report.to_dict()
+        assert done.json["macro_f1"] == report.macro_f1
+
+
+def test_each_class_is_printed_with_its_figures(gpunet_here: Command, model: Path) -> None:
+    rows = gpunet_here("evaluate", "--model", model, "--json").json["per_class"]
+    lines = gpunet_here("evaluate", "--model", model).out.splitlines()
+    assert [line.split() for line in lines[-2:]] == [
+        [r["class"], *(f"{r[k]:.1%}" for k in ("precision", "recall", "f1")), str(r["examples"])]
+        for r in rows
+    ]
 
 
 ODD_NAMES = ("[/red]", ":smile:", "\x1b[31mred", "two\nlines", "日本")
@@ -251,7 +331,7 @@ def test_odd_class_names_are_shown_as_what_they_are(gpunet: Command, tmp_path: P
     assert r"has \x1b[2J, a" in done.err
 
 
-@pytest.mark.parametrize("classes", [15, 40])
+@pytest.mark.parametrize("classes", [18, 40])
 def test_a_matrix_wider_than_the_terminal_is_told_as_its_largest_numbers(
     gpunet_here: Command, tmp_path: Path, classes: int
 ) -> None:
@@ -271,3 +351,5 @@ def test_a_matrix_wider_than_the_terminal_is_told_as_its_largest_numbers(
         assert int(count) == found[int(true), int(predicted)]
         assert int(total) == found[int(true)].sum()
     assert f"and {np.count_nonzero(wrong) - 20:,} other pairs" in lines[22]
+    per_class = [line for line in lines[23:] if line.endswith(tuple("0123456789"))]
+    assert len(per_class) == min(classes, 20)

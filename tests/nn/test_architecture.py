@@ -5,6 +5,8 @@ import pytest
 
 import gpunet
 from gpunet.errors import ArgumentError
+from gpunet.nn.activations import ACTIVATIONS
+from gpunet.nn.losses import LOSSES
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,8 @@ from gpunet.errors import ArgumentError
         ({"hidden": "softmax"}, "output layer only"),
         ({"hidden": ["relu", "relu"]}, "2 hidden activations for 1 hidden layers"),
         ({"output": "relu"}, "binary_crossentropy goes with output='sigmoid'"),
+        ({"output": "relu"}, "choose a squared error"),
+        ({"sizes": [64, 10], "output": "softmax"}, "choose loss='categorical_crossentropy'"),
         ({"output": "softmax", "loss": "squared_error"}, "categorical_crossentropy"),
         ({"loss": "categorical_crossentropy"}, "goes with output='softmax'"),
         ({"output": "softmax", "loss": "categorical_crossentropy"}, "over one output"),
@@ -38,6 +42,17 @@ from gpunet.errors import ArgumentError
 def test_what_cannot_be_is_said(settings: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         gpunet.Network(**{"sizes": [3, 2, 1], "device": "cpu"} | settings)
+
+
+@pytest.mark.parametrize("output", list(ACTIVATIONS))
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_a_loss_that_an_error_advises_is_taken(output: str, loss: str) -> None:
+    try:
+        gpunet.Network([3, 2], output=output, loss=loss, device="cpu")
+    except ArgumentError as error:
+        advised = [name for name in LOSSES if f"loss={name!r}" in str(error)]
+        for name in advised or ["squared_error", "half_squared_error"]:
+            gpunet.Network([3, 2], output=output, loss=name, device="cpu")
 
 
 def test_numpy_numbers_are_numbers() -> None:

@@ -92,7 +92,12 @@ def test_classes_are_what_the_probabilities_say(backend: Backend, dtype: str) ->
 def test_regression_predicts_values_and_has_no_accuracy(backend: Backend, dtype: str) -> None:
     net, (X, Y) = make(backend, dtype, "identity"), examples("identity")
     np.testing.assert_array_equal(net.predict(X), net.predict_proba(X))
-    assert list(net.evaluate(X, Y)) == ["loss"]
+    scores = net.evaluate(X, Y)
+    assert list(scores) == ["loss", "r2", "mae", "rmse"]
+    errors = np.asarray(Y) - net.predict(X)
+    # Sums of a few float32 errors.
+    assert scores["mae"] == pytest.approx(np.abs(errors).mean(), rel=50 * UNIT[dtype])
+    assert scores["rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=50 * UNIT[dtype])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,11 +1,15 @@
-"""The plain lines that training prints where there is no terminal."""
+"""What training shows: a bar in a terminal and in a notebook, plain lines elsewhere."""
 
 import io
+import re
+import sys
+import types
+from collections.abc import Callable
 
 import pytest
 
 import gpunet
-from gpunet.training import progress
+from gpunet.training import Training, progress
 from gpunet.training.progress import Progress, clock
 
 
@@ -46,3 +50,126 @@ def test_no_epoch_is_shown_twice(
 )
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Terminal]:
+    """Make standard error a terminal of so many columns."""
+
+    def make(columns: int) -> Terminal:
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("TERM", "xterm")
+        return stream
+
+    return make
+
+
+def last_lines(stream: io.StringIO) -> list[str]:
+    """What was drawn, a line each, without control sequences."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "\n", plain)
+    return [line.rstrip() for line in plain.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("columns", [80, 72])
+def test_a_terminal_of_80_columns_shows_every_figure_whole(
+    make, problem, terminal, columns: int
+) -> None:
+    stream = terminal(columns)
+    history = gpunet.fit(make(), *problem, epochs=1000, validation=problem, verbose=True)
+    *_, bar, figures = last_lines(stream)
+    assert bar.startswith("epoch 1000/1000 ")
+    assert re.search(r" [\d,]+ examples/s  \d:\d\d left$", bar)
+    assert figures == (
+        f"loss {history.loss[-1]:.4f}  accuracy {history.accuracy[-1]:.4f}  "
+        f"val loss {history.val_loss[-1]:.4f}  val accuracy {history.val_accuracy[-1]:.4f}"
+    )
+    assert max(map(len, (bar, figures))) <= columns
+
+
+@pytest.mark.parametrize(
+    ("verbose", "looked_at", "shows"),
+    [(False, True, False), (True, True, True), (True, False, True), ("auto", True, True),
+     ("auto", False, False)],
+)  # fmt: skip
+def test_verbose(
+    make, problem, terminal, monkeypatch, verbose: object, looked_at: bool, shows: bool
+) -> None:
+    stream = terminal(80)
+    if not looked_at:
+        monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    gpunet.fit(make(), *problem, epochs=2, verbose=verbose)
+    assert ("epoch 2/2" in stream.getvalue()) == shows
+
+
+@pytest.mark.parametrize("verbose", ["yes", 2, None])
+def test_another_verbosity_is_refused(make, problem, verbose: object) -> None:
+    with pytest.raises(gpunet.errors.ArgumentError, match="True, False or 'auto'"):
+        gpunet.fit(make(), *problem, epochs=1, verbose=verbose)
+
+
+@pytest.mark.parametrize("verbose", [True, "auto"])
+def test_a_notebook_has_a_bar_in_the_cell(make, problem, monkeypatch, capsys, verbose) -> None:
+    cells = []
+
+    class Handle:
+        def update(self, html: str) -> None:
+            cells.append(html)
+
+    ipython, display = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    display.HTML = str
+    display.display = lambda html, display_id: Handle()
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    metric = {"a<b": lambda y, predicted: 1.0}
+    gpunet.fit(make(), *problem, epochs=3, verbose=verbose, validation=problem, metrics=metric)
+    assert "epoch 3/3" in cells[-1]
+    assert '<progress value="1.0000"' in cells[-1]
+    assert "val a&lt;b 1.0000" in cells[-1]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_ipython_in_a_terminal_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    ipython = types.ModuleType("IPython")
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    for shell, expected in ((None, False), (object(), False)):
+        ipython.get_ipython = lambda shell=shell: shell
+        assert progress.in_notebook() is expected
+
+
+def test_progress_does_not_slow_training_down(make, problem) -> None:
+    """What only reports leaves the loop as it is: the same launches, the same smaller network."""
+
+    def how(callbacks: list) -> tuple[bool, bool]:
+        training = Training(make(), *problem, epochs=1, batch_size=2, callbacks=callbacks)
+        return training._step_by_step, training._compact is not None
+
+    class Looks(gpunet.Callback):
+        def on_batch_end(self, epoch: int, batch: int) -> None:
+            pass
+
+    assert how([Progress(io.StringIO())]) == how([])
+    assert how([Looks()])[0]
+
+
+def test_a_reporting_callback_hears_of_every_batch(make, problem) -> None:
+    heard = []
+
+    class Reports(gpunet.Callback):
+        every_epoch = False
+
+        def on_batch_end(self, epoch: int, batch: int) -> None:
+            heard.append((epoch, batch))
+
+    gpunet.fit(make(), *problem, epochs=2, batch_size=4, callbacks=[Reports()])
+    assert heard == [(epoch, batch) for epoch in (1, 2) for batch in (1, 2, 3)]
