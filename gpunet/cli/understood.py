@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.cli.pictures import placement_known
 from gpunet.datasets import Dataset
 from gpunet.errors import DataError
 from gpunet.nn.input_format import InputFormat
+from gpunet.pictures.as_learnt import placement_known
 
 SHADES, PLAIN_SHADES = " ░▒▓█", " .+#@"
 

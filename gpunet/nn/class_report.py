@@ -107,7 +107,8 @@ def class_report(network: Network, X: Any, Y: Any = None) -> ClassReport:
     y, classes = network.decide(np.asarray(checked.Y)), max(2, outputs)
     known = network.input_format.classes or (X.classes if isinstance(X, Dataset) else ())
     names = tuple(known) if len(known) == classes else tuple(map(str, range(classes)))
-    return ClassReport(names, confusion_matrix(y, network.predict(X), classes))
+    predicted = network.decide(network.predict_proba(X))
+    return ClassReport(names, confusion_matrix(y, predicted, classes))
 
 
 def confusion_matrix(y: NDArray, predicted: NDArray, classes: int) -> NDArray[np.int64]:
