@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpunet.nn.network import Network, load
     from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
     from gpunet.parity.gradient_check import gradient_check
+    from gpunet.pictures.as_learnt import read_pictures
     from gpunet.training import (
         Callback,
         Checkpoint,
@@ -36,6 +37,7 @@ _HOMES = {
     "gpunet.nn.network": ("Network", "load"),
     "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
     "gpunet.parity.gradient_check": ("gradient_check",),
+    "gpunet.pictures.as_learnt": ("read_pictures",),
     "gpunet.training": (
         "Callback",
         "Checkpoint",
@@ -72,6 +74,7 @@ __all__ = [
     "get_backend",
     "gradient_check",
     "load",
+    "read_pictures",
     "schedules",
 ]
 

@@ -155,6 +155,7 @@ REAL = {
     "enlarged to 140 x 140": lambda p, r: real(p, r, False, (140, 140)),
     "on 400 x 300": lambda p, r: real(p, r, False, (400, 300)),
     "on 400 x 300, dark on light": lambda p, r: real(p, r, True, (400, 300)),
+    "the same, lit from one side": lambda p, r: lit(real(p, r, True, (400, 300)).convert("RGB"), r),
 }
 
 
@@ -181,22 +182,31 @@ def answers(program: str, model: str, files: list[Path], options: list[str]) -> 
 @click.option("--program", default=str(Path(sys.executable).parent / "gpunet"), show_default=True)
 @click.option("--data-dir", help="Folder with MNIST, for a model of all ten digits.")
 @click.option("--each", default=10, show_default=True, help="Pictures of each digit and style.")
+@click.option("--part", type=click.Choice(["drawn", "real"]), help="[default: both]")
 @click.option("--options", default="", help="More for gpunet predict, such as --invert.")
 @click.option("--keep", type=click.Path(), help="Folder to leave the pictures in.")
 def main(
-    model: str, program: str, data_dir: str | None, each: int, options: str, keep: str | None
+    model: str,
+    program: str,
+    data_dir: str | None,
+    each: int,
+    part: str | None,
+    options: str,
+    keep: str | None,
 ) -> None:
     """Print the share of digits that are read rightly, a style each."""
     name = "mnist" if data_dir else "mnist58"
     test = datasets.load(name, data_dir=data_dir)[1]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(keep or scratch)
-        for part, styles in (("drawn with Pillow", DRAWN), ("real test digits", REAL)):
+        for title, styles in (("drawn with Pillow", DRAWN), ("real test digits", REAL)):
+            if part is not None and part not in title:
+                continue
             right = total = 0
-            print(f"{part}:")
+            print(f"{title}:")
             for number, (style, make) in enumerate(styles.items()):
                 random = np.random.default_rng(number)
-                place = folder / part.replace(" ", "-") / style.replace(", ", "-").replace(" ", "-")
+                place = folder / f"{title}/{style}".replace(",", "").replace(" ", "-")
                 place.mkdir(parents=True, exist_ok=True)
                 files, truth = [], []
                 for k, digit in enumerate(test.classes):

@@ -83,7 +83,13 @@ LAYERS = [
 ]
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 # Beside each other in one layer, packages know nothing of each other, but for these.
-NEIGHBOURS = {("nn", "datasets"), ("examples", "report"), ("examples", "parity")}
+NEIGHBOURS = {
+    ("nn", "datasets"),
+    ("pictures", "datasets"),
+    ("pictures", "nn"),
+    ("examples", "report"),
+    ("examples", "parity"),
+}
 
 
 def test_imports_run_downwards() -> None:

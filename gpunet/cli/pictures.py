@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from gpunet.datasets.idx import read_idx
 from gpunet.errors import DataError, FileError
 from gpunet.nn.input_format import InputFormat
-from gpunet.pictures.drawn import levels, understand
-from gpunet.pictures.placement import Placement, like_mnist, remembered
-from gpunet.pictures.reading import read_picture
+from gpunet.pictures.as_learnt import as_learnt
 
 PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -41,7 +39,7 @@ def read_inputs(
         if not path.is_file():
             raise FileError(f"there is no file {path}; predict takes IDX, .npy, PNG and JPEG files")
         if path.suffix.lower() in PICTURES:
-            yield name, _as_learnt(path, known, invert).reshape(1, -1), False
+            yield name, as_learnt(path, known, invert).reshape(1, -1), False
             continue
         if path.suffix.lower() in (".csv", ".tsv", ".txt", ".npz"):
             raise DataError(
@@ -50,44 +48,6 @@ def read_inputs(
             )
         array = _read_npy(path) if path.suffix.lower() == ".npy" else read_idx(path)
         yield name, _as_rows(array, path, known.image_shape), bool(invert)
-
-
-def placement_known(known: InputFormat) -> Placement | None:
-    """Return how the model's pictures are drawn; None if they are no drawings.
-
-    A model that does not say so learnt from bytes like MNIST's, as far as one can tell.
-    """
-    if known.image_shape is None or "pictures" in known.source:
-        return remembered(known.source.get("pictures"))
-    return like_mnist(known.image_shape) if known.scale != 1.0 else None
-
-
-def _as_learnt(path: Path, known: InputFormat, invert: bool | None) -> NDArray:
-    """Return a picture as the model's training pictures are: (rows, columns), their levels."""
-    if known.image_shape is None:
-        raise DataError(f"{path} is a picture, but this model was not trained on pictures")
-    pixels, placement = known.scale != 1.0, placement_known(known)
-    if placement is None and not pixels:
-        raise DataError(
-            f"{path} holds pixels from 0 to 255, but the model learnt from pictures that were not "
-            "bytes, and doesn't know their scale; store the picture in a .npy file as in training"
-        )
-    rgb = read_picture(path)
-    if placement is None:
-        return _resized(rgb, known.image_shape, bool(invert))
-    dark = None if invert is None else placement.dark_on_light != invert
-    try:
-        return levels(understand(rgb, known.image_shape, placement, dark), placement, pixels)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-
-
-def _resized(rgb: NDArray[np.uint8], shape: tuple[int, int], invert: bool) -> NDArray[np.uint8]:
-    """Return a picture that is no drawing as grey levels of the model's size."""
-    from PIL import Image
-
-    grey = Image.fromarray(rgb).convert("L").resize(shape[::-1], Image.Resampling.LANCZOS)
-    return 255 - np.asarray(grey) if invert else np.asarray(grey)
 
 
 def _read_npy(path: Path) -> NDArray:

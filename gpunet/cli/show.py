@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from gpunet.cli.options import Folder, output_options, print_json
 from gpunet.cli.run_folder import HISTORY
 from gpunet.nn import model_file
-from gpunet.nn.summary import layers, size, summary
+from gpunet.nn.summary import WIDTH, layers, size, summary
 from gpunet.printable import printable
 
 # Of a run's figures, those that one asks for first.
@@ -80,4 +81,4 @@ def _told(run: dict[str, Any]) -> str:
     ]
     if isinstance(run.get("epochs"), int) and isinstance(run.get("training_seconds"), float):
         told.append(f"{run['epochs']} epochs in {run['training_seconds']:.1f} s")
-    return "its run: " + ", ".join(told or ["no figures"])
+    return fill("its run: " + ", ".join(told or ["no figures"]), WIDTH, subsequent_indent="  ")

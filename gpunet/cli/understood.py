@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gpunet.cli.pictures import placement_known
 from gpunet.cli.predict_outputs import Answers
 from gpunet.datasets import Dataset
 from gpunet.errors import DataError
 from gpunet.nn.input_format import InputFormat
+from gpunet.pictures.as_learnt import placement_known
 
 
 def _ink(row: NDArray, known: InputFormat, shape: tuple[int, int]) -> NDArray[np.floating]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from textwrap import wrap
 from typing import Any
 
 from gpunet.nn.architecture import Architecture
@@ -10,6 +11,7 @@ from gpunet.nn.input_format import InputFormat
 from gpunet.printable import printable
 
 MOST_CLASSES = 12  # whose names are shown
+WIDTH = 79
 
 
 class Summary(str):
@@ -96,4 +98,5 @@ def _learnt(known: InputFormat) -> list[str]:
         told.append(f"classes {', '.join(names)}" + (f" and {more:,} more" if more else ""))
     if not known.name and not told:
         return []
-    return [f"learnt from {printable(known.name) or 'arrays'}" + "".join(f"; {t}" for t in told)]
+    text = f"learnt from {printable(known.name) or 'arrays'}" + "".join(f"; {t}" for t in told)
+    return wrap(text, WIDTH, subsequent_indent="  ")

@@ -8,7 +8,7 @@ from typing import Any
 LISTS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """One value an epoch in each list; lists that do not apply stay empty.
 
@@ -45,6 +45,14 @@ class History:
                 getattr(self, name).append(value)
             else:
                 self.metrics.setdefault(name, []).append(value)
+
+    def __repr__(self) -> str:
+        """Return the last epoch's values: all of them would fill a notebook."""
+        lists = {name: getattr(self, name) for name in LISTS} | self.metrics
+        last = [f"{name}={values[-1]:.6g}" for name, values in lists.items() if values]
+        stopped = [f"stopped={self.stopped!r}"] if self.stopped else []
+        told = [f"epochs={self.epochs}", *last, f"seconds={self.seconds:.3g}", *stopped]
+        return f"{type(self).__name__}({', '.join(told)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""

@@ -139,7 +139,7 @@ class Training:
         self._batch_callbacks = [
             c for c in self.callbacks if type(c).on_batch_end is not Callback.on_batch_end
         ]
-        watched = any(c.every_epoch for c in self._batch_callbacks)
+        watched = any(c.every_batch for c in self._batch_callbacks)
         # Steps after which nobody looks at the network may be one launch, if the device has such a
         # thing; elsewhere Ctrl-C need not wait for them all.
         self._step_by_step = watched or not self.backend.captures

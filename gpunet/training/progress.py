@@ -23,7 +23,7 @@ class Progress(Callback):
     cannot be printed, training goes on all the same.
     """
 
-    every_epoch = False  # it only reports
+    every_epoch = every_batch = False  # it only reports
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._given = stream

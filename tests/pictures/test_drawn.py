@@ -104,12 +104,16 @@ def test_dust_is_left_out_and_parts_of_a_digit_are_not(stroke: np.ndarray) -> No
 
 
 def test_light_from_one_side_does_not_matter(stroke: np.ndarray) -> None:
-    picture = painted(stroke, ((40, 40, 40), (220, 220, 220))).astype(float)
-    light = np.linspace(0.6, 1.0, picture.shape[1])[:, None]
+    """Here paper in the dark is as grey as ink in the light, but for a fifth."""
+    picture = painted(stroke, ((90, 90, 90), (220, 220, 220))).astype(float)
+    light = np.linspace(0.5, 1.0, picture.shape[1])[:, None]
     lit = np.round(picture * light).astype(np.uint8)
     expected = understand(painted(stroke), SHAPE, MNIST).ink
-    # Ink is darker against lighter paper, by the same share as the light.
-    assert np.abs(understand(lit, SHAPE, MNIST).ink - expected).mean() < 0.02
+    # In the dark ink differs less from paper: it is fainter there, and lies where it does.
+    found = understand(lit, SHAPE, MNIST).ink
+    assert np.abs(found - expected).mean() < 0.04
+    assert (found[expected > 0.5] > 0.25).all()
+    assert (found[expected == 0] < 0.25).all()
     assert find_ink(lit).dark_on_light
 
 

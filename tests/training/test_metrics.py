@@ -96,3 +96,12 @@ def test_what_is_no_metric_is_refused(make, problem, settings: dict, message: st
     validation = problem if settings.pop("validated", False) else None
     with pytest.raises(ArgumentError, match=message):
         gpunet.fit(make(), *problem, epochs=1, validation=validation, **settings)
+
+
+def test_a_history_tells_its_last_epoch_in_a_line(make, problem) -> None:
+    history = gpunet.fit(make(), *problem, epochs=50, validation=problem, metrics=[wrong])
+    shown = repr(history)
+    assert shown.startswith(f"History(epochs=50, loss={history.loss[-1]:.6g}, accuracy=")
+    assert f"val_wrong={history.metrics['val_wrong'][-1]:.6g}" in shown
+    assert len(shown) < 200
+    assert repr(gpunet.History()) == "History(epochs=0, seconds=0)"

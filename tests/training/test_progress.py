@@ -166,7 +166,7 @@ def test_a_reporting_callback_hears_of_every_batch(make, problem) -> None:
     heard = []
 
     class Reports(gpunet.Callback):
-        every_epoch = False
+        every_batch = False
 
         def on_batch_end(self, epoch: int, batch: int) -> None:
             heard.append((epoch, batch))
