@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gpunet import datasets
     from gpunet.backends import Backend, available_devices, get_backend
     from gpunet.errors import GpunetError
+    from gpunet.interop.sklearn import MLPClassifier, MLPRegressor
     from gpunet.nn.class_report import ClassReport, class_report
     from gpunet.nn.network import Network, load
     from gpunet.optim import SGD, Adam, AdamW, RMSProp, schedules
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "gpunet.backends": ("Backend", "available_devices", "get_backend"),
     "gpunet.errors": ("GpunetError",),
+    "gpunet.interop.sklearn": ("MLPClassifier", "MLPRegressor"),
     "gpunet.nn.class_report": ("ClassReport", "class_report"),
     "gpunet.nn.network": ("Network", "load"),
     "gpunet.optim": ("SGD", "Adam", "AdamW", "RMSProp", "schedules"),
@@ -62,6 +64,8 @@ __all__ = [
     "EarlyStopping",
     "GpunetError",
     "History",
+    "MLPClassifier",
+    "MLPRegressor",
     "Monitor",
     "Network",
     "Progress",

@@ -5,7 +5,8 @@ Each is a pair of pure functions of an array namespace and arrays:
     g(xp, Z)            the activation A = g(Z)
     g_prime(xp, Z, A)   its derivative g'(Z), from whichever of Z and A = g(Z) is handier
 
-They hold for any real Z without overflow, and a NaN stays a NaN.
+They hold for any real Z without overflow (but exp, whose values do overflow), and a NaN stays a
+NaN.
 """
 
 from collections.abc import Callable
@@ -20,8 +21,9 @@ Array = Any
 class Activation:
     """An activation function with its derivative.
 
-    ``elementwise`` is False where an output depends on the whole row (softmax); such a function
-    has no ``g_prime`` and can only be the output of a network.
+    ``elementwise`` is False where an output depends on the whole row (softmax), or where the loss
+    that it belongs to does without a derivative (exp); such a function has no ``g_prime`` and can
+    only be the output of a network.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Activation:
 
     @property
     def elementwise(self) -> bool:
-        """Whether each output depends on its own input only."""
+        """Whether it may stand between layers: each output depends on its own input only."""
         return self.g_prime is not None
 
 
@@ -123,6 +125,11 @@ def softmax(xp: Any, Z: Array) -> Array:
     return E / xp.sum(E, axis=-1, keepdims=True)
 
 
+def exp(xp: Any, Z: Array) -> Array:
+    """Return exp(Z), the mean of a Poisson distribution with the logarithm Z (a log link)."""
+    return xp.exp(Z)
+
+
 ACTIVATIONS = {
     a.name: a
     for a in (
@@ -133,5 +140,6 @@ ACTIVATIONS = {
         Activation("leaky_relu", leaky_relu, leaky_relu_prime),
         Activation("gelu", gelu, gelu_prime),
         Activation("softmax", softmax, None),
+        Activation("exp", exp, None),
     )
 }

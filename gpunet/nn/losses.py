@@ -57,7 +57,7 @@ def categorical_crossentropy(xp: Any, Z: Array, A: Array, Y: Array) -> Array:
 
 
 def crossentropy_dZ(xp: Any, A: Array, Y: Array) -> Array:
-    """Return A - Y, for both crossentropies."""
+    """Return A - Y, for both crossentropies, and for Poisson's deviance of exp(Z)."""
     return A - Y
 
 
@@ -81,6 +81,16 @@ def half_squared_error_dA(xp: Any, A: Array, Y: Array) -> Array:
     return A - Y
 
 
+def poisson(xp: Any, Z: Array, A: Array, Y: Array) -> Array:
+    """Return sum(Y log(Y / A) - Y + A): half of the deviance of Poisson's distribution, A = exp(Z).
+
+    P. McCullagh and J. Nelder, "Generalized Linear Models", 1989, section 2.3. Y is at least 0, and
+    0 log 0 is 0.
+    """
+    log_Y = xp.log(xp.where(Y > 0.0, Y, 1.0))
+    return xp.sum(Y * (log_Y - Z) - Y + A, axis=-1, keepdims=True)
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
@@ -93,6 +103,7 @@ LOSSES = {
         ),
         Loss("half_squared_error", half_squared_error, dA=half_squared_error_dA),
         Loss("squared_error", squared_error, dA=squared_error_dA),
+        Loss("poisson", poisson, dZ=crossentropy_dZ, output="exp"),
     )
 }
 

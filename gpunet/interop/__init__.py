@@ -1,0 +1,1 @@
+"""gpunet in other libraries' clothes; each needs an extra of its own."""
