@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         DeviceError: The device cannot be used.
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **neural_network.MLPClassifier._parameter_constraints,
         **OURS,
         "class_weight": [dict, list, str, None],
@@ -205,7 +205,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     def _targets(self, y: NDArray) -> NDArray:
         Y = self._label_binarizer.transform(y)
-        return np.asarray(Y.toarray() if hasattr(Y, "toarray") else Y).astype(np.uint8)
+        return np.asarray(Y.toarray() if hasattr(Y, "toarray") else Y).astype(bool)
 
     def _weigh_classes(
         self, y: NDArray, sample_weight: NDArray | None, incremental: bool

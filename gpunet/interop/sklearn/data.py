@@ -19,7 +19,7 @@ class Data:
     Args:
         backend, dtype: Where it goes, and the network's precision.
         X: (n, features), dense or a SciPy sparse matrix.
-        Y: (n, outputs), uint8 for classes, else floats.
+        Y: (n, outputs), booleans for classes, else floats.
         weights: (n,), what each example counts, or None.
     """
 
@@ -33,7 +33,7 @@ class Data:
             self._X: Any = X.tocsr().astype(dtype, copy=False)
         else:
             self._X = backend.share(np.ascontiguousarray(X, dtype))
-        kept = Y.dtype if Y.dtype == np.uint8 else dtype
+        kept = "uint8" if Y.dtype == np.bool_ else dtype
         self._Y = backend.share(np.ascontiguousarray(Y, kept))
         self.weights = None if weights is None else np.asarray(weights, np.float64)
 

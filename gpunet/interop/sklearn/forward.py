@@ -17,28 +17,38 @@ PREDICTED_TOGETHER = 4096
 
 
 class Forward:
-    """A network's forward pass, whatever its weights are at the time."""
+    """A network's forward pass, whatever the weights; what it has allocated is not pickled."""
 
-    def __init__(self, device: str, architecture: Architecture) -> None:
-        self.device, self.architecture = device, architecture
-        self._backend = backend_for(device)
-        self._mlp = MLP(self._backend, architecture, 0)
-        self._ws: Any = None
+    def __init__(self) -> None:
+        self._made_for: tuple[str, Architecture] | None = None
 
-    def __call__(self, weights: Weights, X: Any) -> NDArray:
+    def __reduce__(self) -> tuple[type[Forward], tuple[()]]:
+        return Forward, ()
+
+    def _get_ready(self, device: str, architecture: Architecture) -> None:
+        if self._made_for != (device, architecture):
+            self._backend = backend_for(device)
+            self._mlp = MLP(self._backend, architecture, 0)
+            self._ws: Any = None
+            self._made_for = device, architecture
+
+    def __call__(
+        self, device: str, architecture: Architecture, weights: Weights, X: Any
+    ) -> NDArray:
         """Return the outputs (n, outputs) for X (n, features), dense or sparse."""
-        backend, mlp, a = self._backend, self._mlp, self.architecture
+        self._get_ready(device, architecture)
+        backend, mlp, dtype = self._backend, self._mlp, architecture.dtype
         device_weights(backend, mlp, weights)
         sparse, n = not isinstance(X, np.ndarray), X.shape[0]
-        X = X.tocsr() if sparse else np.ascontiguousarray(X, a.dtype)
+        X = X.tocsr() if sparse else np.ascontiguousarray(X, dtype)
         together = min(n, PREDICTED_TOGETHER)
         if self._ws is None or self._ws.n < together:
             self._ws = mlp.workspace(together)
-        outputs = np.empty((n, a.sizes[-1]), a.dtype)
+        outputs = np.empty((n, architecture.sizes[-1]), dtype)
         for start in range(0, n, together):
             rows = slice(start, min(start + together, n))
             ws = self._ws.first(rows.stop - start)
-            batch = X[rows].toarray().astype(a.dtype, copy=False) if sparse else X[rows]
+            batch = X[rows].toarray().astype(dtype, copy=False) if sparse else X[rows]
             backend.assign(ws.X, batch)
             outputs[rows] = backend.to_numpy(mlp.predict(ws.X, ws))
         return outputs

@@ -39,12 +39,12 @@ class FullBatch:
         self._ws = self._mlp.workspace(n, chosen)
         data.gather(slice(0, n), slice(0, n), self._ws.X)
         data.gather_targets(slice(0, n), self._ws.Y)
-        self._weight = float(n if weights is None else data.weights.sum())
-        shares = np.full(n, 1.0) if weights is None else data.weights
-        self._host_shares = shares / self._weight
-        self._shares = (
-            None if weights is None else backend.array(self._host_shares[:, None], a.dtype)
-        )
+        counts = np.ones(n) if data.weights is None else data.weights
+        self._weight = float(counts.sum())
+        self._host_shares = counts / self._weight
+        self._shares = None
+        if weights is not None:
+            self._shares = backend.array(self._host_shares[:, None], a.dtype)
         self._loss = backend.kernel(per_example(a.loss, a.sizes[-1], a.dtype))
         self._losses = backend.zeros((n, 1), a.dtype)
         self._bound = backend.bind(self._passes, (), ())

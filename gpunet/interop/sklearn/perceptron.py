@@ -42,7 +42,7 @@ class Perceptron(BaseEstimator, ABC):
         self._validate_params()
         hidden = hidden_sizes(self.hidden_layer_sizes)
         names = activations(self.activation, len(hidden))
-        backend_of(self.device)  # an error now, and not after the data has been looked through
+        backend_of(self.device)  # its error comes now, not after the data has been looked through
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validate_input(X, y, incremental, reset=first)
         if sample_weight is not None:
@@ -58,6 +58,7 @@ class Perceptron(BaseEstimator, ABC):
         self._architecture = architecture(
             sizes, names, self.out_activation_, float(self.dropout), dtype
         )
+        self._forward = Forward()
         if validation is not None:
             X_val, y_val = validation
             validation = self._validate_input(X_val, y_val, incremental=True, reset=False)
@@ -102,11 +103,7 @@ class Perceptron(BaseEstimator, ABC):
         """Return the output layer's activations, (n, outputs)."""
         if check:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        forward = getattr(self, "_forward", None)
-        described = self._described()
-        if forward is None or forward.architecture != described or forward.device != self.device:
-            forward = self._forward = Forward(self.device, described)
-        return forward(self._weights, X)
+        return self._forward(self.device, self._described(), self._weights, X)
 
     def _described(self) -> Architecture:
         """Return the network as its coefficients are now, which anyone may have replaced."""
@@ -146,10 +143,6 @@ class Perceptron(BaseEstimator, ABC):
                 stacklevel=2,
             )
         return int(min(self.batch_size, n))
-
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_forward"}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,10 @@ class MLPRegressor(RegressorMixin, Perceptron):
         DeviceError: The device cannot be used.
     """
 
-    _parameter_constraints = {**neural_network.MLPRegressor._parameter_constraints, **OURS}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **neural_network.MLPRegressor._parameter_constraints,
+        **OURS,
+    }
 
     def __init__(
         self,
@@ -157,8 +160,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return X, y
 
     def _targets(self, y: NDArray) -> NDArray:
-        Y: NDArray = y.reshape(-1, 1) if y.ndim == 1 else y
-        return Y.astype(np.float64) if Y.dtype == np.uint8 else Y
+        return y.reshape(-1, 1) if y.ndim == 1 else y
 
     def _weigh_classes(
         self, y: NDArray, sample_weight: NDArray | None, incremental: bool

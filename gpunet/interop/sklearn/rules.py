@@ -15,6 +15,11 @@ from gpunet.backends import Array
 from gpunet.optim.optimizer import Optimizer
 
 
+def as_given(epoch: float) -> float:
+    """Return 1: each step's rate is given with it. (A function that has a name can be pickled.)"""
+    return 1.0
+
+
 class BatchDecay(Optimizer):
     """A rule to whose gradient alpha W / (weight of the batch) is added."""
 
@@ -41,7 +46,7 @@ class Momentum(BatchDecay):
     moments = 1
 
     def __init__(self, alpha: float, momentum: float, nesterov: bool) -> None:
-        super().__init__(1.0, alpha)
+        super().__init__(as_given, alpha)
         self.momentum, self.nesterov = float(momentum), bool(nesterov)
 
     def update(self, xp: Any, theta: Array, grad: Array, *rest: Any) -> tuple[Array, ...]:
@@ -64,7 +69,7 @@ class Adam(BatchDecay):
     moments = 2
 
     def __init__(self, alpha: float, beta_1: float, beta_2: float, epsilon: float) -> None:
-        super().__init__(1.0, alpha)
+        super().__init__(as_given, alpha)
         self.beta_1, self.beta_2 = float(beta_1), float(beta_2)
         self.epsilon = float(epsilon)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,19 +46,10 @@ def fit_stochastic(
     descent.load(estimator._weights)
     data = Data(descent.backend, descent.architecture.dtype, X, Y, sample_weight)
     epochs = Epochs(descent, data, batch_size)
-    best = estimator._weights if not estimator.early_stopping else descent.read()
-    order = np.arange(n)
+    best = descent.read()
     estimator.n_iter_ = 0
     try:
-        for _ in range(1 if incremental else estimator.max_iter):
-            if estimator.shuffle:
-                order = shuffle(order, random_state=estimator._random_state)
-            estimator.loss_ = epochs.run(order if estimator.shuffle else None)
-            estimator.n_iter_ += 1
-            estimator.t_ += n
-            estimator.loss_curve_.append(estimator.loss_)
-            if estimator.verbose:
-                print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        for _ in _epochs(estimator, epochs, n, 1 if incremental else estimator.max_iter):
             if held is not None or estimator.callbacks is not None:
                 estimator._weights = descent.read()
             if _improved(estimator, held):
@@ -77,6 +69,21 @@ def fit_stochastic(
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=4)
     estimator._weights = best if estimator.early_stopping else descent.read()
+
+
+def _epochs(estimator: Any, epochs: Epochs, n: int, most: int) -> Iterator[None]:
+    """Train for up to ``most`` epochs, each noted in the estimator before it is yielded."""
+    order = np.arange(n)
+    for _ in range(most):
+        if estimator.shuffle:
+            order = shuffle(order, random_state=estimator._random_state)
+        estimator.loss_ = epochs.run(order if estimator.shuffle else None)
+        estimator.n_iter_ += 1
+        estimator.t_ += n
+        estimator.loss_curve_.append(estimator.loss_)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        yield
 
 
 def _descent(estimator: Any, incremental: bool) -> Descent:
