@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class FullBatch:
         precision: str = "float32",
         seed: int = 0,
     ) -> None:
-        a, self._alpha = architecture, alpha
+        # As scikit-learn does, the sums are divided at the end: L-BFGS goes far on last bits.
+        a, self._alpha = replace(architecture, reduction="sum"), alpha
         self._backend = backend = backend_of(device)
         self._mlp = MLP(backend, a, seed)
         data = Data(backend, a.dtype, X, Y, weights)
@@ -41,10 +43,10 @@ class FullBatch:
         data.gather_targets(slice(0, n), self._ws.Y)
         counts = np.ones(n) if data.weights is None else data.weights
         self._weight = float(counts.sum())
-        self._host_shares = counts / self._weight
+        self._counts = counts
         self._shares = None
         if weights is not None:
-            self._shares = backend.array(self._host_shares[:, None], a.dtype)
+            self._shares = backend.array(counts[:, None], a.dtype)
         self._loss = backend.kernel(per_example(a.loss, a.sizes[-1], a.dtype))
         self._losses = backend.zeros((n, 1), a.dtype)
         self._bound = backend.bind(self._passes, (), ())
@@ -65,6 +67,7 @@ class FullBatch:
         grad = backend.to_numpy(mlp.grad).astype(np.float64)
         losses = backend.to_numpy(self._losses)[:, 0]
         W = rounded[: mlp.slices.weights]
-        grad[: len(W)] += self._alpha / self._weight * W
+        grad[: len(W)] += self._alpha * W
+        grad /= self._weight
         penalty = 0.5 * self._alpha * float(W @ W) / self._weight
-        return float(losses @ self._host_shares) + penalty, grad
+        return float(np.average(losses, weights=self._counts)) + penalty, grad
