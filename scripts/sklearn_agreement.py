@@ -56,9 +56,7 @@ def compare(name: str, X: NDArray, y: NDArray, device: str, **settings: Any) -> 
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs.fit(X, y)
         ours.fit(X, y)
-    pairs = zip(
-        theirs.coefs_ + theirs.intercepts_, ours.coefs_ + ours.intercepts_, strict=True
-    )
+    pairs = zip(theirs.coefs_ + theirs.intercepts_, ours.coefs_ + ours.intercepts_, strict=True)
     worst = max(float(abs(a - b).max() / abs(a).max()) for a, b in pairs)
     predicted = theirs.predict(X), ours.predict(X)
     if kind == "MLPRegressor":
