@@ -42,7 +42,8 @@ class Perceptron(BaseEstimator, ABC):
         self._validate_params()
         hidden = hidden_sizes(self.hidden_layer_sizes)
         names = activations(self.activation, len(hidden))
-        backend_of(self.device)  # its error comes now, not after the data has been looked through
+        if not incremental:
+            backend_of(self.device)  # its error comes now, not after the data has been looked at
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validate_input(X, y, incremental, reset=first)
         if sample_weight is not None:
