@@ -80,22 +80,22 @@ class MLP:
 
     def predict(self, X: Array, outputs: Array) -> None:
         """Fill ``outputs`` (n, outputs) with A."""
-        self._run(self._outputs, X.shape[0], theta=self.theta, X=X, A=outputs)
+        self.run(self._outputs, X.shape[0], theta=self.theta, X=X, A=outputs)
 
     def logits(self, X: Array, logits: Array) -> None:
         """Fill ``logits`` (n, outputs) with the last layer's Z."""
-        self._run(self._logits, X.shape[0], theta=self.theta, X=X, logits=logits)
+        self.run(self._logits, X.shape[0], theta=self.theta, X=X, logits=logits)
 
     def score(self, Z: Array, Y: Array, totals: Array) -> None:
         """Put the sums over the examples of (loss, correct) into ``totals`` (2,), from logits Z."""
         loss, correct = totals[0:1], totals[1:2]
-        self._run(self._scores, Z.shape[0], Z=Z, Y=Y, loss=loss, correct=correct)
+        self.run(self._scores, Z.shape[0], Z=Z, Y=Y, loss=loss, correct=correct)
 
     def backpropagate(self, X: Array, Y: Array, logits: Array) -> None:
         """Fill ``grad`` and ``logits`` (n, outputs), without dropout. Y is (n, outputs)."""
         n = X.shape[0]
         values = {"theta": self.theta, "X": X, "Y": Y, "share": self.share(n)}
-        self._run(self._gradient, n, **values, logits=logits, grad=self.grad)
+        self.run(self._gradient, n, **values, logits=logits, grad=self.grad)
 
     def _outputs(self, xp: Any, theta: Array, X: Array) -> dict[str, Array]:
         return {"A": self.perceptron.outputs(xp, theta, X)[1]}
@@ -111,8 +111,11 @@ class MLP:
         logits, grad = self.perceptron.gradient(xp, theta, X, Y, share)
         return {"logits": logits, "grad": grad}
 
-    def _run(self, text: Text, n: int, **values: Any) -> None:
-        """Run a text, compiled at its first use and again for more examples."""
+    def run(self, text: Text, n: int, **values: Any) -> None:
+        """Run a text on n examples, compiled at its first use and again for more examples.
+
+        It is known by its name. Its arguments are those of ``values`` that ``specs`` has.
+        """
         name = text.__name__
         capacity, run = self._compiled.get(name, (0, None))
         if run is None or n > capacity:

@@ -12,9 +12,12 @@ from gpunet.interop.sklearn.devices import backend_for
 from gpunet.interop.sklearn.losses import per_example
 from gpunet.interop.sklearn.rules import BatchDecay
 from gpunet.interop.sklearn.weights import Weights, device_weights, host_weights
+from gpunet.kernels.expression import BATCH, FLOAT
 from gpunet.nn.architecture import Architecture
 from gpunet.nn.mlp import MLP
-from gpunet.nn.products import products
+from gpunet.program.compiled import Compiled
+from gpunet.program.rewrites.precision import check_precision, precision_rules
+from gpunet.training.step import step
 
 
 class Descent:
@@ -45,12 +48,11 @@ class Descent:
         self.backend = backend_for(self.device)
         a = self.architecture
         self.mlp = MLP(self.backend, a, self.seed)
-        self.stepper = self.rule.start(
-            self.backend, self.mlp.theta, self.mlp.grad, self.mlp.slices.weights
-        )
-        self._products = products(self.backend, self.precision, a.dtype, 1.0, integers=False)
-        self.loss = self.backend.kernel(per_example(a.loss, a.sizes[-1], a.dtype))
-        self._ws: Any = None
+        self.stepper = self.rule.start(self.backend, self.mlp.theta, a.dtype)
+        check_precision(self.precision, a.dtype, integers=False)
+        self._per_example = per_example(a.loss, a.sizes[-1], a.dtype)
+        self._X: Array = None
+        self._compiled: dict[bool, Compiled] = {}
         self._bound: dict[tuple[int, bool], Bound] = {}
 
     def load(self, weights: Weights) -> None:
@@ -63,10 +65,17 @@ class Descent:
 
     def inputs(self, n: int, capacity: int) -> Array:
         """Return where the inputs (n, features) of the next step are to be put."""
-        if self._ws is None or self._ws.n < capacity:
-            self._ws = self.mlp.workspace(capacity, self._products)
-            self._bound = {}
-        return self._ws.first(n).X
+        if self._X is None or self._X.shape[0] < capacity:
+            self._X = self.mlp.zeros(capacity, self.architecture.sizes[0])
+            self._compiled, self._bound = {}, {}
+        return self._X[:n, :]
+
+    def losses(self, Z: Array, Y: Array, out: Array) -> None:
+        """Fill ``out`` (n, 1) with each example's loss, from logits and targets (n, outputs)."""
+        self.mlp.run(self._losses, Z.shape[0], Z=Z, Y=Y, losses=out)
+
+    def _losses(self, xp: Any, Z: Array, Y: Array) -> dict[str, Array]:
+        return {"losses": self._per_example(xp, Z, Y)}
 
     def step(
         self, Y: Array, scalars: Array, shares: Array | None, logits: Array, square: Array
@@ -80,39 +89,43 @@ class Descent:
             logits: (n, outputs), filled.
             square: (1, 1), filled with |W|^2 before the step.
         """
-        n = Y.shape[0]
+        weighted, n = shares is not None, Y.shape[0]
         inputs = (Y, scalars) if shares is None else (Y, scalars, shares)
-        bound = self._bound.get((n, shares is None))
+        bound = self._bound.get((n, weighted))
         if bound is None:
-            ws = self._ws.first(n)
+            if weighted not in self._compiled:
+                self._compiled[weighted] = self._compile(weighted)
 
-            def work(Y: Array, scalars: Array, *rest: Array) -> None:
-                *shares, logits, square = rest
-                self._step(ws, Y, scalars, shares[0] if shares else None, logits, square)
+            def work(*arrays: Array) -> None:
+                self._step(n, weighted, arrays)
 
             bound = self.backend.bind(work, inputs, (logits, square))
-            self._bound[n, shares is None] = bound
+            self._bound[n, weighted] = bound
         bound(inputs, (logits, square))
 
-    def _step(
-        self, ws: Any, Y: Array, scalars: Array, shares: Array, logits: Array, square: Array
-    ) -> None:
-        mlp, backend, weights = self.mlp, self.backend, self.mlp.slices.weights
-        if self.rule.weight_decay:
-            W = mlp.theta[:weights]
-            row, column = backend.reshape(W, (1, weights)), backend.reshape(W, (weights, 1))
-            backend.matmul(row, column, out=square)
-        backend.parallel(mlp.passes(ws.X, Y, logits, ws, shares=shares))
-        tasks = []
-        for part, gradient in mlp.gradient_parts(ws.X, ws):
+    def _compile(self, weighted: bool) -> Compiled:
+        mlp, rule = self.mlp, self.rule
+        specs = {name: spec for name, spec in mlp.specs.items() if name != "Z"}
+        specs |= {name: specs["theta"] for name in self.stepper.state}
+        specs["scalars"] = ((rule.scalar_count,), FLOAT)
+        if weighted:
+            specs["share"] = ((BATCH, 1), FLOAT)
 
-            def task(part: slice = part, gradient: Any = gradient) -> None:
-                gradient()
-                self.stepper.update(part, scalars)
+        def text(xp: Any, theta: Array, **others: Array) -> dict[str, Array]:
+            W = theta[: mlp.slices.weights]
+            results = step(xp, mlp, rule, scale=1.0, theta=theta, **others)
+            return results | ({"square": W @ W} if rule.weight_decay else {})
 
-            tasks.append(task)
-        backend.parallel(tasks)
-        mlp.count_step()
+        rules = precision_rules(self.precision, self.backend)
+        return mlp.compile(text, specs, self._X.shape[0], rules)
+
+    def _step(self, n: int, weighted: bool, arrays: tuple[Array, ...]) -> None:
+        mlp = self.mlp
+        Y, scalars, *shares, logits, square = arrays
+        values = {"theta": mlp.theta, "grad": mlp.grad, "step": mlp.step, **self.stepper.state}
+        values |= {"X": self._X[:n, :], "Y": Y, "scalars": scalars, "logits": logits}
+        values |= {"share": shares[0] if shares else mlp.share(n), "square": square}
+        self._compiled[weighted](n, values)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("device", "architecture", "rule", "learning_rate", "precision", "seed", "steps")

@@ -95,7 +95,7 @@ class Epochs:
                 self._squares[step : step + 1, :],
             )
         logits = self._logits[: stop - start, :]
-        descent.loss(logits, targets, out=self._losses[here, :])
+        descent.losses(logits, targets, out=self._losses[here, :])
 
     def _loss(self, shares: NDArray | None, weights: NDArray, per_weight: NDArray) -> float:
         to_numpy, n = self.descent.backend.to_numpy, self.data.n

@@ -29,7 +29,8 @@ class Forward:
         if self._made_for != (device, architecture):
             self._backend = backend_for(device)
             self._mlp = MLP(self._backend, architecture, 0)
-            self._ws: Any = None
+            self._batch: Any = None
+            self._outputs: Any = None
             self._made_for = device, architecture
 
     def __call__(
@@ -42,13 +43,16 @@ class Forward:
         sparse, n = not isinstance(X, np.ndarray), X.shape[0]
         X = X.tocsr() if sparse else np.ascontiguousarray(X, dtype)
         together = min(n, PREDICTED_TOGETHER)
-        if self._ws is None or self._ws.n < together:
-            self._ws = mlp.workspace(together)
+        if self._batch is None or self._batch.n < together:
+            self._batch = mlp.batch(together)
+            self._outputs = mlp.zeros(together, architecture.sizes[-1])
         outputs = np.empty((n, architecture.sizes[-1]), dtype)
         for start in range(0, n, together):
             rows = slice(start, min(start + together, n))
-            ws = self._ws.first(rows.stop - start)
-            batch = X[rows].toarray().astype(dtype, copy=False) if sparse else X[rows]
-            backend.assign(ws.X, batch)
-            outputs[rows] = backend.to_numpy(mlp.predict(ws.X, ws))
+            batch = self._batch.first(rows.stop - start)
+            inputs = X[rows].toarray().astype(dtype, copy=False) if sparse else X[rows]
+            backend.assign(batch.X, inputs)
+            A = self._outputs[: batch.n, :]
+            mlp.predict(batch.X, A)
+            outputs[rows] = backend.to_numpy(A)
         return outputs

@@ -7,7 +7,6 @@ each step's scalars.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
@@ -25,16 +24,11 @@ class BatchDecay(Optimizer):
 
     scalar_count = 2
 
-    def formula(self, decay: float) -> Callable[..., Any]:
-        """Return ``update`` as a kernel's formula; ``decay`` is alpha, or 0 for intercepts."""
-
-        def formula(xp: Any, theta: Array, grad: Array, *rest: Any) -> Any:
-            *others, per_weight = rest
-            if decay:
-                grad = grad + decay * theta * per_weight
-            return self.update(xp, theta, grad, *others)
-
-        return formula
+    def decayed(
+        self, xp: Any, decay: float, theta: Array, grad: Array, *rest: Any
+    ) -> tuple[Array, ...]:
+        """Return ``update`` with alpha, which is ``decay``, in the gradient of the coefficients."""
+        return self.update(xp, theta, grad + decay * theta * rest[-1], *rest)
 
 
 class Momentum(BatchDecay):
@@ -51,7 +45,7 @@ class Momentum(BatchDecay):
 
     def update(self, xp: Any, theta: Array, grad: Array, *rest: Any) -> tuple[Array, ...]:
         """Return (theta, v)."""
-        v, rate = rest
+        v, rate, _ = rest
         pull = rate * grad
         v = self.momentum * v - pull
         return theta + (self.momentum * v - pull if self.nesterov else v), v
@@ -79,7 +73,7 @@ class Adam(BatchDecay):
 
     def update(self, xp: Any, theta: Array, grad: Array, *rest: Any) -> tuple[Array, ...]:
         """Return (theta, m, v)."""
-        m, v, rate = rest
+        m, v, rate, _ = rest
         m = self.beta_1 * m + (1 - self.beta_1) * grad
         v = self.beta_2 * v + (1 - self.beta_2) * (grad * grad)
         return theta - rate * m / (xp.sqrt(v) + self.epsilon), m, v

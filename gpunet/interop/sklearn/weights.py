@@ -40,7 +40,7 @@ def device_weights(backend: Backend, mlp: MLP, weights: Weights) -> None:
 
 def host_weights(backend: Backend, mlp: MLP) -> Weights:
     """Return the network's, as new NumPy arrays."""
-    layers = range(1, len(mlp.layers) + 1)
+    layers = range(1, len(mlp.slices.widths) + 1)
     return (
         [backend.to_numpy(mlp.parameters[f"W{layer}"]) for layer in layers],
         [backend.to_numpy(mlp.parameters[f"b{layer}"]) for layer in layers],
