@@ -4,7 +4,7 @@
 
 Both are fitted in float64 with the same random_state. A cell is the largest difference between two
 coefficients or intercepts, relative to the largest of their array, over all activations and 1 to 3
-hidden layers; in brackets how many of the predictions differ (for numbers: by more than 1e-8). Below
+hidden layers; in brackets how many of the predictions differ (numbers: by more than 1e-8). Below
 the line is what comes of scikit-learn's own training when its first weights are changed by 1e-15.
 """
 
