@@ -91,14 +91,14 @@ def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 def _check_output(output: str, loss: str, outputs: int) -> None:
     look_up("activation", output, ACTIVATIONS)
     wanted = look_up("loss", loss, LOSSES).output
+    own = next((f"loss={name!r}" for name, x in LOSSES.items() if x.output == output), "")
+    elementwise = ACTIVATIONS[output].elementwise
     if wanted is not None and output != wanted:
-        fitting = "a squared error"
-        if not ACTIVATIONS[output].elementwise:
-            fitting = "loss='categorical_crossentropy'"
+        fitting = "a squared error" if elementwise else own
         raise ArgumentError(
             f"{loss} goes with output={wanted!r}, not {output!r}; for that one choose {fitting}"
         )
-    if wanted is None and not ACTIVATIONS[output].elementwise:
-        raise ArgumentError(f"{output} goes with loss='categorical_crossentropy', not {loss!r}")
+    if wanted is None and not elementwise:
+        raise ArgumentError(f"{output} goes with {own}, not {loss!r}")
     if output == "softmax" and outputs == 1:
         raise ArgumentError("softmax over one output is always 1; use output='sigmoid'")

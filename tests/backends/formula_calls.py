@@ -52,6 +52,10 @@ def special_values(dtype: str) -> np.ndarray:
     return np.array([*finite, *(-x for x in finite), np.nan], dtype)
 
 
+# Beyond this, outputs are infinite, rightly.
+OVERFLOWS = {"exp": 80.0}
+
+
 def formula_calls(dtype: str) -> Iterator[FormulaCall]:
     yield from activation_calls(dtype)
     yield from head_calls(dtype)
@@ -63,9 +67,9 @@ def activation_calls(dtype: str) -> Iterator[FormulaCall]:
     random = np.random.default_rng(1)
     Z = np.concatenate([special_values(dtype), random.normal(size=41) * 3]).astype(dtype)
     for name, activation in ACTIVATIONS.items():
-        table = (
-            Z.reshape(-1, 1) if activation.elementwise else Z[np.isfinite(Z)][:76].reshape(19, 4)
-        )
+        held = Z[np.isfinite(Z) & (OVERFLOWS.get(name, np.inf) > Z)]
+        rows = len(held) // 4
+        table = Z.reshape(-1, 1) if activation.elementwise else held[: 4 * rows].reshape(rows, 4)
         b = np.zeros(table.shape[1], dtype)
         g, g_prime = activation.g, activation.g_prime
         yield FormulaCall(
@@ -98,7 +102,8 @@ def head_calls(dtype: str) -> Iterator[FormulaCall]:
 def loss_calls(dtype: str, loss: Any, activation: Any, outputs: int) -> Iterator[FormulaCall]:
     random = np.random.default_rng(2)
     logits = special_values(dtype)
-    logits = logits[np.abs(logits) <= 1e4]  # squares of the others overflow, rightly
+    # Squares of the others overflow, rightly.
+    logits = logits[np.abs(logits) <= OVERFLOWS.get(activation.name, 1e4)]
     Z = np.concatenate([logits, random.normal(size=3 * 41 - logits.size)]).reshape(-1, outputs)
     Z, b = Z.astype(dtype), random.normal(size=outputs).astype(dtype)
     Y = np.eye(outputs)[random.integers(0, outputs, len(Z))]

@@ -1,4 +1,6 @@
-"""Every kernel assembled for the GPUs in use: ``python tests/backends/machine_code.py``.
+"""Every kernel assembled for the GPUs in use.
+
+    PYTHONPATH=tests python tests/backends/machine_code.py
 
 Prints what the kernels take on each architecture, and exits with 1 if one takes too much. It takes
 half a minute; the suite itself assembles the kernels of training runs, for one architecture.

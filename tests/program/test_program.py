@@ -8,6 +8,7 @@ import pytest
 import gpunet
 from gpunet.backends.devices.numpy_backend import NumpyBackend
 from gpunet.backends.devices.strict_device import StrictDeviceBackend
+from gpunet.datasets import Dataset
 from gpunet.kernels.expression import BATCH, FLOAT, Node
 from gpunet.nn.feed import Feed
 from gpunet.program.compiled import compiled
@@ -25,7 +26,9 @@ def step(sizes: list[int], backend: Any = None, **settings: Any) -> Program:
         settings |= {"output": "softmax", "loss": "categorical_crossentropy"}
     net = gpunet.Network(sizes, device=backend or NumpyBackend(), **settings)
     X = np.zeros((4, sizes[0]), np.uint8)
-    feed = Feed(net.backend, net.check(X, np.arange(4) % max(outputs, 2), scale=1 / 255))
+    classes = max(outputs, 2)
+    data = Dataset(X, np.arange(4) % classes, 1 / 255, tuple(map(str, range(classes))))
+    feed = Feed(net.backend, net.check(data))
     stepper = gpunet.SGD(0.1, momentum=0.9).start(net.backend, net.mlp.theta, "float32")
     return Step(net.mlp, feed, stepper, 4).run.program
 
