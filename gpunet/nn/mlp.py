@@ -37,7 +37,7 @@ class MLP:
         self.parameters = self.slices.views(backend, self.theta)
         self.gradients = self.slices.views(backend, self.grad)
         self.step = backend.zeros((1, 1), "uint32")
-        self._compiled: dict[str, tuple[int, Compiled]] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def zeros(self, *shape: int) -> Array:
         """Return new zeros in the network's precision."""
@@ -112,14 +112,12 @@ class MLP:
         return {"logits": logits, "grad": grad}
 
     def run(self, text: Text, n: int, **values: Any) -> None:
-        """Run a text on n examples, compiled at its first use and again for more examples.
+        """Run a text on n examples, compiled at its first use.
 
         It is known by its name. Its arguments are those of ``values`` that ``specs`` has.
         """
         name = text.__name__
-        capacity, run = self._compiled.get(name, (0, None))
-        if run is None or n > capacity:
+        if name not in self._compiled:
             specs = {name: spec for name, spec in self.specs.items() if name in values}
-            run = self.compile(text, specs, n)
-            self._compiled[name] = n, run
-        run(n, values)
+            self._compiled[name] = self.compile(text, specs, n)
+        self._compiled[name](n, values)

@@ -20,15 +20,22 @@ Values = Mapping[str, Any]
 
 
 class Run:
-    """A program with its memory, for batches of up to ``capacity`` examples."""
+    """A program with its memory, for batches of up to ``capacity`` examples.
+
+    More may come, but not in a step that has been captured: then there is new memory.
+    """
 
     def __init__(self, backend: LaunchBackend, program: Program, capacity: int, dtype: str) -> None:
-        self.backend, self.program, self.capacity, self._dtype = backend, program, capacity, dtype
+        self.backend, self.program, self._dtype = backend, program, dtype
         self.names = {node: name for name, node in program.arguments.items()}
         self.names |= {node: name for name, node in program.results.items()}
-        self.buffers = {buffer: self._zeros(*buffer[:2]) for buffer in program.buffers.values()}
         self.kernels = {launch: self._kernel(launch) for launch in program.launches}
-        drawn = [launch for launch in program.launches if launch.kind == "random"]
+        self._allocate(capacity)
+
+    def _allocate(self, capacity: int) -> None:
+        self.capacity, buffers = capacity, self.program.buffers.values()
+        self.buffers = {buffer: self._zeros(*buffer[:2]) for buffer in buffers}
+        drawn = [launch for launch in self.program.launches if launch.kind == "random"]
         self.counters = {launch: self._counters(launch) for launch in drawn}
         self._on: dict[int, _On] = {}
 
@@ -37,7 +44,13 @@ class Run:
 
         ``values`` has an array for each argument and each result by name; or numbers.
         """
-        self.on(n, values).run_all()
+        if n > self.capacity:
+            self._allocate(n)
+        on = self.on(n, values)
+        try:
+            on.run_all()
+        finally:
+            on.values = {}  # which may be large, and are the caller's
 
     def on(self, n: int, values: Values) -> _On:
         """Return what does the launches on ``n`` examples."""

@@ -1,5 +1,6 @@
 """Launches, memory and rounds of the programs that networks have."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,24 @@ def test_one_program_serves_every_batch_up_to_its_capacity(n: int) -> None:
         np.testing.assert_allclose(
             backend.to_numpy(arrays["sums"]), np.tanh(A).sum(axis=0), atol=1e-14
         )
+
+
+def test_more_examples_get_more_memory_and_no_array_of_the_caller_is_kept() -> None:
+    def text(xp: Any, A: Any, W: Any) -> dict[str, Any]:
+        return {"Z": xp.tanh(A) @ W}
+
+    backend = NumpyBackend()
+    specs = {"A": ((BATCH, 3), FLOAT), "W": ((3, 2), FLOAT)}
+    run = compiled(backend, text, specs, 1, "float64")
+    W = np.arange(6.0).reshape(3, 2)
+    for n in (1, 4, 2, 5, 4):
+        A, Z = np.random.default_rng(n).normal(size=(n, 3)), np.zeros((n, 2))
+        gone = [weakref.ref(x) for x in (A, Z)]
+        run(n, {"A": A, "W": W, "Z": Z})
+        # Three products and two additions of numbers of at most 5.
+        np.testing.assert_allclose(Z, np.tanh(A) @ W, atol=1e-14)
+        del A, Z
+        assert [x() for x in gone] == [None, None]
 
 
 def test_shapes_that_do_not_go_together_are_named() -> None:
