@@ -15,8 +15,9 @@ def lowest(requirements: list[str]) -> set[str]:
     """Return them with == in the place of >=; extras of our own by what they stand for."""
     found = set()
     for requirement in requirements:
-        if own := re.fullmatch(rf"{project['name']}\[(\w+)\]", requirement):
-            found |= lowest(project["optional-dependencies"][own[1]])
+        if own := re.fullmatch(rf"{project['name']}\[([\w,]+)\]", requirement):
+            for extra in own[1].split(","):
+                found |= lowest(project["optional-dependencies"][extra])
         else:
             found.add(requirement.partition(",")[0].replace(">=", "=="))
     return found
